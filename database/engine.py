@@ -1,0 +1,135 @@
+"""Opening the database, and the two ways to use it: a reader's snapshot and a writer's transaction."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, InterfaceError, NoSuchModuleError, OperationalError
+
+BUSY_SECONDS = 30
+CONNECT_SECONDS = 10
+
+
+class DatabaseUnavailable(ConnectionError):
+    """The database cannot be reached, is locked for too long, is full, or its address is no address."""
+
+
+class Database:
+    """An engine and the two ways to use it.
+
+    ``read()`` gives a connection on one snapshot; ``write()`` one in a transaction that holds the
+    write lock from its start (``BEGIN IMMEDIATE`` on SQLite), commits at the end of the block and rolls back
+    when the block raises. Either raises ``DatabaseUnavailable`` when the database is gone, locked or full.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is SQLite (else it is PostgreSQL)."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection that sees one state of the database until the block ends."""
+        options: dict[str, Any] = {"labelcast_writes": False}
+        if not self.is_sqlite:
+            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with self._transaction(options) as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A connection in a writing transaction, committed when the block ends."""
+        with self._transaction({"labelcast_writes": True}) as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, options: dict[str, Any]) -> Iterator[Connection]:
+        try:
+            with self.engine.connect().execution_options(**options) as connection, connection.begin():
+                yield connection
+        except (OperationalError, InterfaceError) as error:
+            raise DatabaseUnavailable(describe(error, self.engine.url)) from error
+
+    def dispose(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def open_database(url: str) -> Database:
+    """Open the database at an SQLAlchemy URL: ``sqlite:///file`` or ``postgresql+psycopg://…``.
+
+    No connection is made yet. Raises ``DatabaseUnavailable`` when the URL is none or names another kind.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise DatabaseUnavailable(f"database_url: {url!r} is no database address") from error
+    if parsed.get_backend_name() == "sqlite":
+        return Database(_sqlite(parsed))
+    if parsed.drivername in {"postgresql", "postgres"}:
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() != "postgresql":
+        raise DatabaseUnavailable(
+            f"database_url: {parsed.get_backend_name()} is not supported; use sqlite:///… or postgresql+psycopg://…"
+        )
+    try:
+        return Database(_postgresql(parsed))
+    except (NoSuchModuleError, ImportError) as error:
+        raise DatabaseUnavailable(f"database_url: no driver for {parsed.drivername}") from error
+
+
+def _sqlite(url: URL) -> Engine:
+    engine = create_engine(
+        url, module=_sqlite_module(), connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _postgresql(url: URL) -> Engine:
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": CONNECT_SECONDS, "options": "-c timezone=utc"},
+    )
+
+
+def _sqlite_module() -> ModuleType:
+    """The newest SQLite to be had: Python's own may be one that can corrupt a WAL when it is reset."""
+    try:
+        return import_module("pysqlite3")
+    except ImportError:
+        return import_module("sqlite3")
+
+
+def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:
+    # pysqlite's own implicit BEGIN comes too late to keep two writers apart; ours is sent by _begin_sqlite.
+    dbapi_connection.isolation_level = None
+    cursor = dbapi_connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA cache_size = -65536")
+    cursor.execute("PRAGMA mmap_size = 268435456")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("labelcast_writes", True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def describe(error: Exception, url: URL) -> str:
+    """One line for a person: what the driver said, and of which database."""
+    cause = getattr(error, "orig", None) or error
+    said = " ".join(str(cause).split())
+    return f"database {url.render_as_string(hide_password=True)}: {said}"

@@ -1,0 +1,57 @@
+"""Bringing a database's tables to this version's: Alembic, driven from here."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from database.engine import Database
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class SchemaOutdated(RuntimeError):
+    """The database has no tables yet, or not this version's."""
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
+
+
+def head() -> str:
+    """The newest migration's name."""
+    found = ScriptDirectory.from_config(_config()).get_current_head()
+    if found is None:
+        raise SchemaOutdated(f"no migrations in {MIGRATIONS}: install labelcast again")
+    return found
+
+
+def current(connection: Connection) -> str | None:
+    """The migration this database stands at; None when it has no tables."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def upgrade(database: Database) -> bool:
+    """Run the migrations that this database lacks, in one transaction; tell whether there were any."""
+    with database.write() as connection:
+        before = current(connection)
+        if before == head():
+            return False
+        command.upgrade(_config(connection), "head")
+    return True
+
+
+def require_current(database: Database) -> None:
+    """Raise ``SchemaOutdated``, saying what to do, unless the tables are this version's."""
+    with database.read() as connection:
+        found = current(connection)
+    if found is None:
+        raise SchemaOutdated("the database has no tables yet: run `labelcast init`")
+    if found != head():
+        raise SchemaOutdated(f"the database is at migration {found}, not {head()}: run `labelcast init`")

@@ -1,0 +1,51 @@
+"""Column types that mean the same on SQLite and on PostgreSQL."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, String
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+# A row's number: 64 bits on PostgreSQL; on SQLite only INTEGER is an alias of the rowid.
+Identity = BigInteger().with_variant(Integer, "sqlite")
+
+# A JSON document: comparable and indexable on PostgreSQL, text on SQLite.
+Json = JSON().with_variant(JSONB, "postgresql")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant in UTC, to the microsecond; a datetime without a zone is refused.
+
+    ``timestamptz`` on PostgreSQL; on SQLite text of one width (``2026-11-23T05:54:00.000000Z``),
+    which sorts as the instants do.
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Text of 27 characters on SQLite, ``timestamptz`` elsewhere."""
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(String(27))
+        return dialect.type_descriptor(DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """Turn an aware datetime into what is stored; raise ``ValueError`` on a naive one."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a datetime without a timezone cannot be stored: {value!r}")
+        value = value.astimezone(UTC)
+        if dialect.name == "sqlite":
+            return value.isoformat(timespec="microseconds")[:26] + "Z"
+        return value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Turn what is stored into an aware datetime in UTC."""
+        if value is None:
+            return None
+        if dialect.name == "sqlite":
+            return datetime.fromisoformat(value)
+        stored: datetime = value
+        return stored.astimezone(UTC)

@@ -1,0 +1,3 @@
+"""The top floor: settings, wiring, commands."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""A message and how it leaves: spliced from an edition's bytes, over SMTP or into a Maildir."""

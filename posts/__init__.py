@@ -1,0 +1,1 @@
+"""The stored post database: posts, labels, rules over labels, and the ways in."""

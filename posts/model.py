@@ -1,0 +1,194 @@
+"""What the post database holds: posts, labels, which post has which label, and what has changed."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
+
+from database import Identity, Json, UtcDateTime, metadata
+
+
+class PostState(StrEnum):
+    """Where a post stands; only live ones are shown anywhere."""
+
+    LIVE = "live"
+    SCHEDULED = "scheduled"
+    DRAFT = "draft"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePost:
+    """A post as a source tells it, before cleaning.
+
+    ``uri`` is the permanent id (``atom:id``), ``url`` the link; one of them must be there. ``published`` and
+    ``updated`` are aware. ``state`` is never ``SCHEDULED``: the store finds that out from ``published``.
+    ``where`` tells a person which place of the source this came from (``line 12``, ``entry 3``).
+    ``notes`` say what the importer had to mend.
+    """
+
+    uri: str | None
+    url: str | None
+    title: str | None
+    html: str
+    published: datetime | None
+    updated: datetime | None
+    labels: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
+    state: PostState = PostState.LIVE
+    where: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedPost:
+    """A post of a source that cannot be stored: its id (as far as known), the reason, and where it stands."""
+
+    id: str
+    reason: str
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A label: its name as written, its slug, and its feed's permanent id.
+
+    ``revision`` grows in each transaction that changes a post of it; ``changed_at`` is when that was.
+    """
+
+    id: int
+    name: str
+    slug: str
+    feed_uri: str
+    revision: int
+    changed_at: datetime
+    posts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A stored post, cleaned. Times are in UTC; ``labels`` are names, in the order of their names."""
+
+    id: int
+    uri: str
+    url: str | None
+    title: str
+    html: str
+    published: datetime
+    updated: datetime
+    first_stored: datetime
+    visible_at: datetime
+    state: PostState
+    revision: int
+    authors: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    label_slugs: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+
+blog = Table(
+    "blog",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    # From these grow the ids of feeds; they never change, whatever site_url becomes.
+    Column("feed_namespace", String(36), nullable=False),
+    Column("feed_uri", Text, nullable=False),
+    # As a label's, for all posts together.
+    Column("revision", Integer, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+    comment="one row: the blog as a whole",
+)
+
+post = Table(
+    "post",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    Column("uri", Text, nullable=False, unique=True),
+    Column("url", Text),
+    Column("title", Text, nullable=False),
+    Column("html", Text, nullable=False),
+    Column("authors", Json, nullable=False),
+    Column("published", UtcDateTime, nullable=False),
+    Column("updated", UtcDateTime, nullable=False),
+    Column("first_stored", UtcDateTime, nullable=False),
+    # max(published, first_stored): when it became news (and, for a scheduled one, when it will).
+    Column("visible_at", UtcDateTime, nullable=False),
+    Column("state", String(9), nullable=False),
+    # SHA-256 of what the source said: equal means the source has not changed.
+    Column("source_hash", String(64), nullable=False),
+    # Grows with each change of what a reader sees; kept renderings of older ones are stale.
+    Column("revision", Integer, nullable=False),
+    Column("notes", Json, nullable=False),
+    CheckConstraint("state IN ('live', 'scheduled', 'draft', 'deleted')", name="state"),
+)
+Index("ix_post_state_published", post.c.state, post.c.published.desc(), post.c.id.desc())
+Index("ix_post_state_visible_at", post.c.state, post.c.visible_at)
+
+label = Table(
+    "label",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    Column("name", Text, nullable=False),
+    # The name without its case and white space: what makes two names one label.
+    Column("key", Text, nullable=False, unique=True),
+    Column("slug", Text, nullable=False, unique=True),
+    Column("feed_uri", Text, nullable=False, unique=True),
+    # The publisher chose the name; posts no longer vote on it.
+    Column("name_is_chosen", Boolean, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+)
+
+label_alias = Table(
+    "label_alias",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("slug", Text, nullable=False, unique=True),
+    # NULL: the label was deleted, and posts that name it don't bring it back.
+    Column("label_id", ForeignKey("label.id", ondelete="CASCADE"), index=True),
+    comment="names and slugs that labels once had",
+)
+
+post_label = Table(
+    "post_label",
+    metadata,
+    Column("post_id", ForeignKey("post.id", ondelete="CASCADE"), nullable=False),
+    Column("label_id", ForeignKey("label.id", ondelete="CASCADE"), nullable=False),
+    # The label's name as this post writes it.
+    Column("written", Text, nullable=False),
+    # The post's own, repeated here so that a label's newest posts are one range of one index.
+    Column("live", Boolean, nullable=False),
+    Column("published", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("post_id", "label_id"),
+    sqlite_with_rowid=False,
+)
+Index(
+    "ix_post_label_newest",
+    post_label.c.label_id,
+    post_label.c.live,
+    post_label.c.published.desc(),
+    post_label.c.post_id.desc(),
+)
+
+fetched = Table(
+    "fetched",
+    metadata,
+    Column("url", Text, primary_key=True),
+    Column("etag", Text),
+    Column("last_modified", Text),
+    Column("fetched_at", UtcDateTime, nullable=False),
+    comment="what a source's server said last, for a conditional GET",
+)

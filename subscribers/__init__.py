@@ -1,0 +1,1 @@
+"""Who reads by email, what they agreed to, and who is never written to."""

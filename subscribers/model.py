@@ -1,0 +1,133 @@
+"""Who reads what by email: subscribers, their subscriptions, their consent, and who is never written to."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from database import Identity, Json, UtcDateTime, metadata
+
+
+class SubscriberState(StrEnum):
+    """Only confirmed subscribers are sent digests; an erased one keeps a row but no address."""
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    SUPPRESSED = "suppressed"
+    ERASED = "erased"
+
+
+class SubscriptionState(StrEnum):
+    """Only active subscriptions come due."""
+
+    ACTIVE = "active"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """One subscriber's subscription to one digest, as listed.
+
+    ``labels`` are label slugs; empty means all of the digest's. None in cadence, minute, weekday, monthday or
+    timezone means the digest's own.
+    """
+
+    id: int
+    digest: str
+    state: SubscriptionState
+    labels: tuple[str, ...]
+    cadence: str | None
+    minute: int | None
+    weekday: int | None
+    monthday: int | None
+    timezone: str | None
+    window_start: datetime
+    next_slot: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """A reader by email. ``email`` is None once erased."""
+
+    id: int
+    email: str | None
+    state: SubscriberState
+    language: str | None
+    created_at: datetime
+    subscriptions: tuple[Subscription, ...] = ()
+
+
+subscriber = Table(
+    "subscriber",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    Column("email", Text),
+    # The casefolded address: two that differ in case only are one reader.
+    Column("email_key", Text, unique=True),
+    Column("state", String(10), nullable=False),
+    Column("language", String(35)),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("confirmed_at", UtcDateTime),
+    CheckConstraint("state IN ('pending', 'confirmed', 'suppressed', 'erased')", name="state"),
+)
+
+subscription = Table(
+    "subscription",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    Column("subscriber_id", ForeignKey("subscriber.id", ondelete="CASCADE"), nullable=False),
+    # The digest's table stands on a floor above: named here, not imported.
+    Column("digest_id", ForeignKey("digest.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("state", String(6), nullable=False),
+    # Label slugs, sorted, as a JSON list; empty: all of the digest's labels.
+    Column("labels", Json, nullable=False),
+    # What this reader chose instead of the digest's own; NULL: the digest's.
+    Column("cadence", String(7)),
+    Column("minute", Integer),
+    Column("weekday", Integer),
+    Column("monthday", Integer),
+    Column("timezone", String(64)),
+    # The end of the last window that was covered, and the slot that ends the next; the windows between tile.
+    # next_slot is NULL for the instant cadence: due as soon as there is news.
+    Column("window_start", UtcDateTime, nullable=False),
+    Column("next_slot", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    UniqueConstraint("subscriber_id", "digest_id"),
+    CheckConstraint("state IN ('active', 'ended')", name="state"),
+)
+Index("ix_subscription_due", subscription.c.state, subscription.c.next_slot)
+
+consent = Table(
+    "consent",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    Column("subscriber_id", ForeignKey("subscriber.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("digest_id", ForeignKey("digest.id", ondelete="SET NULL")),
+    Column("at", UtcDateTime, nullable=False),
+    # Where it came from: `command`, `csv:readers.csv`, later an IP address.
+    Column("origin", Text, nullable=False),
+    Column("wording", Text, nullable=False),
+    comment="the record of each consent",
+)
+
+suppression = Table(
+    "suppression",
+    metadata,
+    # Salted SHA-256 of the casefolded address: it outlives the subscriber's erasure.
+    Column("hash", String(64), primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    comment="addresses that are never written to",
+)

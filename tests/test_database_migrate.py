@@ -1,0 +1,51 @@
+"""The migrations make what the tables in the code say."""
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, inspect
+
+from database import Database, SchemaOutdated, metadata, open_database, require_current, upgrade
+
+
+def _shape(connection: Connection) -> dict[str, object]:
+    """All that the database tells of its tables, in an order of its own."""
+    seen = inspect(connection)
+    return {
+        table: {
+            "columns": [(c["name"], str(c["type"]), c["nullable"]) for c in seen.get_columns(table)],
+            "key": seen.get_pk_constraint(table),
+            "foreign": sorted(map(str, seen.get_foreign_keys(table))),
+            "unique": sorted(map(str, seen.get_unique_constraints(table))),
+            "check": sorted(map(str, seen.get_check_constraints(table))),
+            "indexes": sorted(map(str, seen.get_indexes(table))),
+        }
+        for table in sorted(seen.get_table_names())
+        if table != "alembic_version"
+    }
+
+
+def test_a_migrated_database_equals_a_fresh_one(database_url: str) -> None:
+    database = open_database(database_url)
+    with database.write() as connection:
+        metadata.create_all(connection)
+        fresh = _shape(connection)
+        metadata.drop_all(connection)
+    upgrade(database)
+    with database.write() as connection:
+        assert _shape(connection) == fresh
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    database.dispose()
+
+
+def test_migrating_twice_changes_nothing(database: Database) -> None:
+    assert upgrade(database) is False
+
+
+def test_a_database_without_tables_is_told_to_run_init(database_url: str) -> None:
+    database = open_database(database_url)
+    with pytest.raises(SchemaOutdated, match="run `labelcast init`"):
+        require_current(database)
+    upgrade(database)
+    require_current(database)
+    database.dispose()
