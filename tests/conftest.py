@@ -3,14 +3,17 @@
 import os
 import uuid
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import psycopg
 import pytest
 
-# Imported so that the one MetaData holds every room's tables.
-import subscribers.model  # noqa: F401 - for its tables
 from database import Database, open_database, upgrade
+
+# The one MetaData holds the tables of every room that was imported.
+for _room in ("posts", "subscribers", "feeds", "digests"):
+    import_module(f"{_room}.model")
 
 ROOT = Path(__file__).resolve().parent.parent
 POSTGRES = "postgresql://postgres@127.0.0.1:5432"
