@@ -1,0 +1,5 @@
+"""``python -m labelcast`` is ``labelcast``."""
+
+from labelcast.cli import main
+
+main()

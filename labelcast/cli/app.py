@@ -1,0 +1,52 @@
+"""The program's frame: its name, the options before the command, and the list of commands."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labelcast import __version__
+from labelcast.cli import init
+from labelcast.cli.opening import Invocation
+from labelcast.cli.output import answer, say
+
+app = typer.Typer(
+    name="labelcast",
+    help="Every label of a blog gets its own feed and its own email digest.",
+    add_completion=False,
+    # Plain help: Rich's boxes cost a tenth of a second at every start, and cut lines short in a pipe.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        answer(f"labelcast {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _before(
+    context: typer.Context,
+    *,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="The settings file, else ./labelcast.toml."),
+    ] = None,
+    traceback: Annotated[
+        bool, typer.Option("--traceback", help="On an error, show where in the program it came from.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del traceback, version  # seen to in main() and in _version()
+    context.obj = Invocation(config=config)
+    if context.invoked_subcommand is None:
+        say(context.get_help())
+        raise typer.Exit(2)
+
+
+app.command("init")(init.command)

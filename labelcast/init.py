@@ -1,0 +1,102 @@
+"""Starting a blog: its settings file and its database. Run again it brings the database up to date."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from database import open_database, upgrade
+from labelcast.settings import SettingsError, load_settings
+from posts.blog import create_blog
+
+
+@dataclass(frozen=True, slots=True)
+class InitReport:
+    """What was made: the settings file (or it was there), and whether the database changed."""
+
+    file: Path
+    wrote_settings: bool
+    migrated: bool
+
+
+def initialise(file: Path, *, site_url: str, site_title: str, now: datetime) -> InitReport:
+    """Write the settings into ``file`` unless it is there, then make or migrate its database.
+
+    An existing file is never written to; ``site_url`` and ``site_title`` are for a new one. Raises
+    ``SettingsError`` when the folder cannot be written or what the file says is wrong, and
+    ``DatabaseUnavailable`` when there is no reaching the database.
+    """
+    wrote = _write_new(file, _example(site_url, site_title))
+    return InitReport(file=file, wrote_settings=wrote, migrated=prepare_database(file, now=now))
+
+
+def prepare_database(file: Path, *, now: datetime) -> bool:
+    """Make or migrate the database that ``file`` names; tell whether anything was done."""
+    settings = load_settings(file)
+    database = open_database(settings.database_url)
+    try:
+        migrated = upgrade(database)
+        with database.write() as connection:
+            create_blog(connection, site_url=settings.site_url, now=now)
+    finally:
+        database.dispose()
+    return migrated
+
+
+def _write_new(file: Path, text: str) -> bool:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # "x": made only if it is not there, whoever else is at it. It holds a secret: for the owner's eyes.
+        with file.open("x", encoding="utf-8") as stream:
+            file.chmod(0o600)
+            stream.write(text)
+    except FileExistsError:
+        if not file.is_file():
+            raise SettingsError(f"{file}: is there and is no file; name another folder") from None
+        return False
+    except OSError as error:
+        raise SettingsError(f"{file}: cannot be written: {error.strerror}") from error
+    return True
+
+
+def _toml(value: str) -> str:
+    """A TOML basic string."""
+    escaped = "".join(
+        f"\\u{ord(letter):04x}" if ord(letter) < 32 or letter in '"\\' or ord(letter) == 127 else letter
+        for letter in value
+    )
+    return f'"{escaped}"'
+
+
+def _example(site_url: str, site_title: str) -> str:
+    return f"""\
+# Labelcast's settings. Each can also come from the environment: LABELCAST_SITE_TITLE, LABELCAST_MAIL__FROM.
+# All of them are told in docs/settings.md.
+
+site_url = {_toml(site_url)}        # where readers reach it; links in mail and feeds begin so
+site_title = {_toml(site_title)}
+author = ""
+language = "en"
+timezone = "UTC"                    # for instance America/Regina
+database_url = "sqlite:///labelcast.db"
+secret_key = {_toml(secrets.token_urlsafe(32))}  # signs the links in mail; keep it, and keep it secret
+in_doubt = "resend"                 # or "hold": what to do when nobody knows whether a message arrived
+
+[mail]
+transport = "maildir:outbox"        # or smtp://user:password@host:587, smtps://…
+from = "labelcast@localhost"        # The News <news@example.org>
+reply_to = ""
+postal_address = ""                 # the law of many countries wants one under a digest
+
+[feeds]
+entries = 25
+content = "full"                    # or "summary"
+public_dir = "public"
+
+[web]
+host = "127.0.0.1"
+port = 8000
+
+[scheduler]
+tick_seconds = 5
+"""

@@ -1,0 +1,93 @@
+"""The kinds of values that settings take, each with its check, whose words end up in a one-line error."""
+
+import json
+import re
+from email.utils import getaddresses
+from typing import Annotated
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BeforeValidator
+from pydantic_settings import NoDecode
+
+SHORTEST_SECRET = 16
+
+
+def _one_line(value: str) -> str:
+    if any(ord(character) < 32 or ord(character) == 127 for character in value):
+        raise ValueError("holds a line break or another control character")
+    return value.strip()
+
+
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(f"{value!r} is no web address: write it like https://example.org")
+    return value.rstrip("/")
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"{value!r} is no timezone: write one like America/Regina or UTC") from error
+    return value
+
+
+def _language(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*", value):
+        raise ValueError(f"{value!r} is no language tag: write one like en or pt-BR")
+    return value
+
+
+def _mailbox(value: str) -> str:
+    found = getaddresses([value])
+    if len(found) != 1 or not re.fullmatch(r"[^@\s]+@[^@\s]+", found[0][1]):
+        raise ValueError(f"{value!r} is no address: write it like The News <news@example.org>")
+    return value
+
+
+def _optional_mailbox(value: str) -> str:
+    return _mailbox(value) if value else ""
+
+
+def _transport(value: str) -> str:
+    if value.startswith("maildir:") and value != "maildir:":
+        return value
+    parts = urlsplit(value)
+    if parts.scheme in {"smtp", "smtps"} and parts.hostname:
+        return value
+    # The value is not repeated: it may hold a password.
+    raise ValueError("write maildir:FOLDER, smtp://user:password@host:port or smtps://…")
+
+
+def _several(value: object) -> object:
+    """One string, a list, or (for the environment) a JSON list in a string."""
+    if not isinstance(value, str):
+        return value
+    if not value.startswith("["):
+        return (value,) if value else ()
+    try:
+        return tuple(json.loads(value))
+    except ValueError as error:
+        raise ValueError(f"{value!r} begins like a JSON list and is none") from error
+
+
+def _secrets(values: tuple[str, ...]) -> tuple[str, ...]:
+    if not values or any(len(value) < SHORTEST_SECRET for value in values):
+        raise ValueError(
+            f"each secret needs {SHORTEST_SECRET} characters or more; `labelcast init` writes one"
+        )
+    return values
+
+
+Line = Annotated[str, AfterValidator(_one_line)]
+WebAddress = Annotated[Line, AfterValidator(_web_address)]
+Several = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_several)]
+
+Transport = Annotated[Line, AfterValidator(_transport)]
+Mailbox = Annotated[Line, AfterValidator(_mailbox)]
+OptionalMailbox = Annotated[Line, AfterValidator(_optional_mailbox)]
+Language = Annotated[str, AfterValidator(_language)]
+Zone = Annotated[str, AfterValidator(_zone)]
+Secrets = Annotated[Several, AfterValidator(_secrets)]
