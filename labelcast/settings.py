@@ -176,7 +176,8 @@ def _nearest(key: str) -> str:
         leaf = SequenceMatcher(None, key.rpartition(".")[2], known.rpartition(".")[2]).ratio()
         return leaf + SequenceMatcher(None, key, known).ratio() / 10
 
-    return max(known_keys(), key=likeness)
+    tables = {known.partition(".")[0] for known in known_keys()}
+    return max([*known_keys(), *sorted(tables)], key=likeness)
 
 
 def _explain(error: ValidationError, path: Path) -> str:

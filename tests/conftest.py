@@ -1,14 +1,20 @@
 """Fixtures that every room's tests share: real databases, and the data made by others."""
 
+import json
 import os
+import subprocess
+import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
+import labelcast
 from database import Database, open_database, upgrade
 
 # The one MetaData holds the tables of every room that was imported.
@@ -17,6 +23,30 @@ for _room in ("posts", "subscribers", "feeds", "digests"):
 
 ROOT = Path(__file__).resolve().parent.parent
 POSTGRES = "postgresql://postgres@127.0.0.1:5432"
+
+
+def pytest_configure() -> None:
+    """Where an installed Labelcast is to be tested (LABELCAST_TEST_INSTALLED), let it be no other."""
+    wanted = os.environ.get("LABELCAST_TEST_INSTALLED")
+    if wanted and not Path(labelcast.__file__).is_relative_to(wanted):
+        raise pytest.UsageError(f"labelcast was imported from {labelcast.__file__}, not from {wanted}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Under LABELCAST_TEST_NO_SKIPS a skip is a failure, unless skips_allowed.txt has its reason."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and "LABELCAST_TEST_NO_SKIPS" in os.environ:
+        reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
+        if not any(allowed in reason for allowed in _allowed_skips()):
+            report.outcome = "failed"
+            report.longrepr = f"skipped, and nothing in skips_allowed.txt allows it: {reason}"
+    return report
+
+
+def _allowed_skips() -> list[str]:
+    lines = Path(__file__).with_name("skips_allowed.txt").read_text(encoding="utf-8").splitlines()
+    return [line.split("|")[0].strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
 @pytest.fixture(scope="session")
@@ -84,9 +114,9 @@ def database(database_url: str) -> Iterator[Database]:
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder with data made by others, beside the checkout; skips where it is absent."""
-    folder = Path(os.environ.get("LABELCAST_SHARED", ROOT.parent / "shared"))
+    folder = Path(os.environ.get("LABELCAST_TEST_SHARED", ROOT.parent / "shared"))
     if not (folder / "data").is_dir():
-        pytest.skip(f"the data made by others is not at {folder}: set LABELCAST_SHARED to its folder")
+        pytest.skip(f"the data made by others is not at {folder}: set LABELCAST_TEST_SHARED to its folder")
     return folder / "data"
 
 
@@ -94,3 +124,80 @@ def shared_data() -> Path:
 def seed_page(shared_data: Path) -> Path:
     """The label page this project was born from, as text."""
     return next((shared_data.parent / "seed").glob("*.txt"))
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    """The checkout these tests are of; skips where they stand beside an installed Labelcast."""
+    if not (ROOT / "labelcast").is_dir():
+        pytest.skip("there is no checkout here: an installed Labelcast is being tested")
+    return ROOT
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a command left: its exit code and what it said."""
+
+    code: int
+    out: bytes
+    err: str
+
+    @property
+    def text(self) -> str:
+        """What it answered, as text."""
+        return self.out.decode()
+
+    @property
+    def json(self) -> Any:
+        """What it answered, as the one JSON document that it is."""
+        return json.loads(self.out)
+
+
+Command = Callable[..., Finished]
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> Command:
+    """Runs a command in this process, in a folder of the test's own: ``command("labels", "--json")``."""
+    from labelcast.cli import main  # noqa: PLC0415 - most tests need no command line
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> Finished:
+        capfdbinary.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main(arguments)
+        out, err = capfdbinary.readouterr()
+        return Finished(int(left.value.code or 0), out, err.decode())
+
+    return run
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Command:
+    """Runs a command as a program of its own, as a person would, in a folder of the test's own."""
+    path = {"PYTHONPATH": str(ROOT)} if (ROOT / "labelcast").is_dir() else {}
+
+    def run(*arguments: str, stdin: bytes = b"", env: dict[str, str] | None = None) -> Finished:
+        done = subprocess.run(
+            [sys.executable, "-m", "labelcast", *arguments],
+            cwd=tmp_path,
+            env=os.environ | path | (env or {}),
+            input=stdin,
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+        return Finished(done.returncode, done.stdout, done.stderr.decode())
+
+    return run
+
+
+@pytest.fixture
+def blog(command: Command, tmp_path: Path) -> Path:
+    """The folder of a blog that was just begun."""
+    finished = command("init", "--site-url", "https://blog.example")
+    assert finished.code == 0, finished.err
+    return tmp_path

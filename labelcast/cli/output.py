@@ -3,11 +3,23 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Protocol
 
 PATIENCE_SECONDS = 1.0
+
+
+class Advance(Protocol):
+    """Told how many are done, and how many there are where that is known."""
+
+    def __call__(self, done: int, total: int | None = None) -> None:
+        """Move the bar."""
+
+
+def _unseen(done: int, total: int | None = None) -> None:
+    del done, total
 
 
 def say(message: str) -> None:
@@ -61,13 +73,13 @@ def instant(moment: datetime | None) -> str | None:
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Callable[[int, int | None], None]]:
+def progress(what: str) -> Iterator[Advance]:
     """A progress bar on stderr for what takes longer than a second; none where that is no terminal.
 
     Gives a function to call with how many are done and how many there are (None: nobody knows).
     """
     if not sys.stderr.isatty():
-        yield lambda _done, _total=None: None
+        yield _unseen
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
