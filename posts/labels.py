@@ -9,7 +9,7 @@ MAX_SLUG_BYTES = 120
 MAX_NAME_LENGTH = 1000
 
 # Invisible characters that make two names look alike: soft hyphen, zero width space, direction marks and
-# overrides, word joiner, byte order mark, interlinear marks. The two joiners that Persian and emoji need stay.
+# overrides, word joiner, byte order mark, interlinear marks. The joiners that Persian and emoji need stay.
 _INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
 # All that XML 1.0 (production 2, Char) cannot hold, the C1 controls, and noncharacters; white space is kept.
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef]")
@@ -43,7 +43,7 @@ def clean_name(name: str) -> str:
 
 
 def label_key(name: str) -> str:
-    """What makes two names one label: the clean name without its case (Unicode's canonical caseless match)."""
+    """What makes two names one label: the clean name without its case (canonical caseless matching)."""
     folded = unicodedata.normalize("NFD", clean_name(name)).casefold()
     return clean_name(unicodedata.normalize("NFD", folded).casefold())
 
@@ -78,7 +78,7 @@ def _readable(name: str) -> str:
 
 
 def _trim(slug: str) -> str:
-    """Without hyphens, dots and underscores at either end, and without a mark that has no letter to stand on."""
+    """Without hyphens, dots and underscores at the ends, and without a mark that has no letter before it."""
     slug = slug.strip("-._")
     while slug and unicodedata.category(slug[0])[0] == "M":
         slug = slug[1:].strip("-._")
@@ -93,7 +93,7 @@ def _described(name: str) -> str:
 
 def _safe(slug: str) -> str:
     """Not a reserved word, not a device of Windows, and not too long."""
-    if slug in _RESERVED or slug.split(".")[0] in _DEVICES:
+    if slug in _RESERVED or slug.partition(".")[0] in _DEVICES:
         slug = f"label-{slug}"
     return _cut(slug, MAX_SLUG_BYTES)
 

@@ -108,6 +108,8 @@ blog = Table(
     # As a label's, for all posts together.
     Column("revision", Integer, nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
+    # Digests have closed their windows up to here: what is stored from now on becomes news later than this.
+    Column("news_closed_until", UtcDateTime),
     CheckConstraint("id = 1", name="one_row"),
     comment="one row: the blog as a whole",
 )
@@ -147,7 +149,9 @@ label = Table(
     Column("slug", Text, nullable=False, unique=True),
     Column("feed_uri", Text, nullable=False, unique=True),
     # The publisher chose the name; posts no longer vote on it.
-    Column("name_is_chosen", Boolean, nullable=False),
+    Column("name_is_chosen", Boolean, nullable=False, default=False),
+    # Some post has written the name in another way: only then need the posts' votes be counted.
+    Column("is_contested", Boolean, nullable=False, default=False),
     Column("revision", Integer, nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
 )
@@ -156,7 +160,8 @@ label_alias = Table(
     "label_alias",
     metadata,
     Column("key", Text, primary_key=True),
-    Column("slug", Text, nullable=False, unique=True),
+    # NULL: the label kept its slug when it lost this name.
+    Column("slug", Text, unique=True),
     # NULL: the label was deleted, and posts that name it don't bring it back.
     Column("label_id", ForeignKey("label.id", ondelete="CASCADE"), index=True),
     comment="names and slugs that labels once had",

@@ -161,7 +161,7 @@ def _tokens(text: str) -> list[_Token]:
             raise RuleError('the quote is not closed: write a second "', position=start, text=text)
         kind, value = match.lastgroup, match[match.lastgroup]
         if kind == "word" and value.casefold() in KEYWORDS:
-            kind, value = value.casefold(), value
+            kind = value.casefold()
         found.append(_Token(kind, value, match.start(match.lastgroup)))
         position = match.end()
     return [*found, _Token("end", "", len(text))]

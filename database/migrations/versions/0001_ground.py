@@ -18,6 +18,7 @@ def upgrade() -> None:
         sa.Column("feed_uri", sa.Text(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("changed_at", UtcDateTime(), nullable=False),
+        sa.Column("news_closed_until", UtcDateTime(), nullable=True),
         sa.CheckConstraint("id = 1", name=op.f("ck_blog_one_row")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_blog")),
         comment="one row: the blog as a whole",
@@ -75,6 +76,7 @@ def upgrade() -> None:
         sa.Column("slug", sa.Text(), nullable=False),
         sa.Column("feed_uri", sa.Text(), nullable=False),
         sa.Column("name_is_chosen", sa.Boolean(), nullable=False),
+        sa.Column("is_contested", sa.Boolean(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("changed_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_label")),
@@ -192,7 +194,7 @@ def upgrade() -> None:
     op.create_table(
         "label_alias",
         sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("slug", sa.Text(), nullable=False),
+        sa.Column("slug", sa.Text(), nullable=True),
         sa.Column("label_id", Identity, nullable=True),
         sa.ForeignKeyConstraint(
             ["label_id"], ["label.id"], name=op.f("fk_label_alias_label_id"), ondelete="CASCADE"
@@ -236,7 +238,7 @@ def upgrade() -> None:
         sa.Column("weekday", sa.Integer(), nullable=True),
         sa.Column("monthday", sa.Integer(), nullable=True),
         sa.Column("timezone", sa.String(length=64), nullable=True),
-        sa.Column("window_start", UtcDateTime(), nullable=False),
+        sa.Column("window_start", UtcDateTime(), nullable=True),
         sa.Column("next_slot", UtcDateTime(), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("ended_at", UtcDateTime(), nullable=True),

@@ -1,0 +1,140 @@
+"""Labels as they are found: by name, by address, and by the names and addresses they once had."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, true
+
+from posts.labels import clean_name, label_key
+from posts.model import Label, label, label_alias, post_label
+from posts.rules import Rule, rule_labels
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class LabelIndex:
+    """Labels by all that leads to them; an alias that leads to None is of a deleted label.
+
+    Load it once with ``load_labels`` and hand it to many queries of one transaction.
+    """
+
+    by_key: Mapping[str, Label]
+    by_slug: Mapping[str, Label]
+    old_keys: Mapping[str, Label | None]
+    old_slugs: Mapping[str, Label | None]
+
+    def named(self, name: str) -> Label | None:
+        """The label a rule means by this name: its own name first, then its slug, then what it once was."""
+        key, slugs = label_key(name), _slugs(name)
+        for table, candidates in (
+            (self.by_key, (key,)),
+            (self.by_slug, slugs),
+            (self.old_keys, (key,)),
+            (self.old_slugs, slugs),
+        ):
+            for candidate in candidates:
+                if candidate in table:
+                    return table[candidate]
+        return None
+
+    def addressed(self, name_or_slug: str) -> Label | None:
+        """The label at this address: its slug first, then its name, then what it once was."""
+        for slug in _slugs(name_or_slug):
+            if slug in self.by_slug:
+                return self.by_slug[slug]
+        return self.named(name_or_slug)
+
+
+def _slugs(name: str) -> tuple[str, ...]:
+    cleaned = clean_name(name)
+    return tuple(dict.fromkeys((cleaned, cleaned.lower())))
+
+
+def load_labels(connection: Connection, names: Iterable[str] | None = None) -> LabelIndex:
+    """All labels and aliases, or only those that the names (or slugs) given may lead to."""
+    labels = select(label)
+    aliases = select(label_alias.c.key, label_alias.c.slug, label_alias.c.label_id)
+    if names is not None:
+        wanted = list(names)
+        if not wanted:
+            return LabelIndex({}, {}, {}, {})
+        keys = sorted({label_key(name) for name in wanted})
+        slugs = sorted({slug for name in wanted for slug in _slugs(name)})
+        aliased = or_(label_alias.c.key.in_(keys), label_alias.c.slug.in_(slugs))
+        aliases = aliases.where(aliased)
+        behind = select(label_alias.c.label_id).where(aliased)
+        labels = labels.where(
+            or_(label.c.key.in_(keys), label.c.slug.in_(slugs), label.c.id.in_(behind)),
+        )
+    return _index(connection.execute(labels).all(), connection.execute(aliases).all())
+
+
+def _index(labels: Sequence[Row[*tuple[Any, ...]]], aliases: Sequence[Row[*tuple[Any, ...]]]) -> LabelIndex:
+    by_id = {row.id: (row.key, as_label(row)) for row in labels}
+    former = [(row.key, row.slug, by_id[row.label_id][1] if row.label_id else None) for row in aliases]
+    return LabelIndex(
+        by_key=dict(by_id.values()),
+        by_slug={found.slug: found for _, found in by_id.values()},
+        old_keys={key: found for key, _, found in former},
+        old_slugs={slug: found for _, slug, found in former if slug is not None},
+    )
+
+
+def as_label(row: Row[*tuple[Any, ...]]) -> Label:
+    """A row of the table as what other rooms see; the number of its posts is not in it."""
+    return Label(row.id, row.name, row.slug, row.feed_uri, row.revision, row.changed_at)
+
+
+def labels(connection: Connection, *, counted: bool = True) -> list[Label]:
+    """All labels by name, with the number of their live posts; ``counted=False`` spares the counting."""
+    found = [as_label(row) for row in connection.execute(select(label))]
+    if counted:
+        numbers = dict(_live_posts(connection))
+        found = [replace(one, posts=numbers.get(one.id, 0)) for one in found]
+    return sorted(found, key=lambda one: (one.name.casefold(), one.name))
+
+
+def _live_posts(connection: Connection, *only: ColumnElement[bool]) -> Iterator[tuple[int, int]]:
+    query = (
+        select(post_label.c.label_id, func.count())
+        .where(post_label.c.live == true(), *only)
+        .group_by(post_label.c.label_id)
+    )
+    yield from connection.execute(query).tuples()
+
+
+def find_label(connection: Connection, name_or_slug: str) -> Label | None:
+    """The label at this address or of this name, now or once, with the number of its live posts."""
+    found = load_labels(connection, [name_or_slug]).addressed(name_or_slug)
+    if found is None:
+        return None
+    numbers = dict(_live_posts(connection, post_label.c.label_id == found.id))
+    return replace(found, posts=numbers.get(found.id, 0))
+
+
+def is_deleted_label(connection: Connection, name_or_slug: str) -> bool:
+    """Whether there was such a label and it was deleted (its addresses answer 410, not 404)."""
+    index = load_labels(connection, [name_or_slug])
+    if index.addressed(name_or_slug) is not None:
+        return False
+    known = label_key(name_or_slug) in index.old_keys
+    return known or any(slug in index.old_slugs for slug in _slugs(name_or_slug))
+
+
+def unknown_labels(connection: Connection, rule: Rule) -> list[str]:
+    """The names in a rule that no label has: the rule stands all the same, the label may come tomorrow."""
+    names = rule_labels(rule)
+    index = load_labels(connection, names)
+    return [name for name in names if index.named(name) is None]
+
+
+def nearest_labels(connection: Connection, name: str, *, limit: int = 3) -> list[str]:
+    """Names of labels that look like this one, the likest first, for "did you mean"."""
+    key = label_key(name)
+    known = dict(connection.execute(select(label.c.key, label.c.name).order_by(label.c.key)).tuples())
+    near = get_close_matches(key, known, n=limit, cutoff=0.6)
+    inside = [other for other in known if key and (key in other or other in key)]
+    return [known[other] for other in dict.fromkeys([*near, *inside])][:limit]

@@ -1,0 +1,211 @@
+"""Label rules as SQL.
+
+A rule is taken apart into branches. A branch walks one label's range of ``ix_post_label_newest`` (or, where
+no label must be there, all live posts) from the newest on and checks the rest of the rule for each post by
+primary key, so that it stops at its limit without sorting anything.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    exists,
+    false,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    true,
+    tuple_,
+    union,
+)
+
+from database import UtcDateTime
+from posts.lookup import LabelIndex
+from posts.model import PostState, post, post_label
+from posts.rules import All, And, HasLabel, Not, Or, Rule
+
+NOTHING = Not(All())
+
+# Posts counted to learn which of an And's labels is rarer: enough to tell, too few to be felt.
+_PROBE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place among posts ordered newest first: a post's ``published`` and id."""
+
+    published: datetime
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Posts with one label (None: all posts) that are also under the rest of a rule."""
+
+    label_id: int | None
+    rest: Rule
+
+
+def simplify(rule: Rule, index: LabelIndex, *, negated: bool = False) -> Rule:
+    """The same rule by the labels' own names, ``not`` only before a label, without what decides nothing.
+
+    A name that no label has holds no post. No post at all is ``not all``.
+    """
+    match rule:
+        case All():
+            return NOTHING if negated else rule
+        case HasLabel(name):
+            found = index.named(name)
+            if found is None:
+                return All() if negated else NOTHING
+            own = HasLabel(found.name)
+            return Not(own) if negated else own
+        case Not(inner):
+            return simplify(inner, index, negated=not negated)
+        case And(rules) | Or(rules):
+            parts = tuple(dict.fromkeys(simplify(part, index, negated=negated) for part in rules))
+            return _conjunction(parts) if isinstance(rule, And) != negated else _disjunction(parts)
+
+
+def _conjunction(parts: Sequence[Rule]) -> Rule:
+    if NOTHING in parts:
+        return NOTHING
+    kept = tuple(part for part in parts if part != All())
+    return And(kept) if len(kept) > 1 else next(iter(kept), All())
+
+
+def _disjunction(parts: Sequence[Rule]) -> Rule:
+    if All() in parts:
+        return All()
+    kept = tuple(part for part in parts if part != NOTHING)
+    return Or(kept) if len(kept) > 1 else next(iter(kept), NOTHING)
+
+
+def branches(rule: Rule, index: LabelIndex, *, size: Callable[[int], int]) -> list[Branch]:
+    """A simplified rule's branches; ``size`` tells about how many posts a label has, to walk the fewest."""
+    match rule:
+        case HasLabel(name):
+            return [Branch(_label_id(name, index), All())]
+        case Or(rules):
+            found = [branch for part in rules for branch in branches(part, index, size=size)]
+            return found if guarded(found) else [Branch(None, rule)]
+        case And(rules):
+            return _walk_the_fewest(rule, [branches(part, index, size=size) for part in rules], size)
+        case Not(All()):
+            return []
+        case _:
+            return [Branch(None, rule)]
+
+
+def guarded(found: Sequence[Branch]) -> bool:
+    """Whether every post under these branches has a label that one of them walks."""
+    return all(branch.label_id is not None for branch in found)
+
+
+def _walk_the_fewest(rule: And, plans: list[list[Branch]], size: Callable[[int], int]) -> list[Branch]:
+    candidates = [number for number, plan in enumerate(plans) if guarded(plan)]
+    if not candidates:
+        return [Branch(None, rule)]
+    if len(candidates) > 1:
+        candidates.sort(key=lambda number: sum(size(branch.label_id or 0) for branch in plans[number]))
+    chosen = candidates[0]
+    others = tuple(part for number, part in enumerate(rule.rules) if number != chosen)
+    return [Branch(branch.label_id, _conjunction((branch.rest, *others))) for branch in plans[chosen]]
+
+
+def _label_id(name: str, index: LabelIndex) -> int:
+    found = index.named(name)
+    if found is None:
+        raise LookupError(f"no label is named {name!r}: simplify the rule first")
+    return found.id
+
+
+def live_size(connection: Connection, label_id: int) -> int:
+    """The number of a label's live posts, counted no further than needed to compare."""
+    some = select(post_label.c.post_id).where(post_label.c.label_id == label_id, post_label.c.live == true())
+    return connection.execute(select(func.count()).select_from(some.limit(_PROBE).subquery())).scalar_one()
+
+
+def condition(rule: Rule, index: LabelIndex, post_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """A simplified rule as a condition on a column that holds a post's id."""
+    match rule:
+        case All():
+            return true()
+        case HasLabel(name):
+            tie = post_label.alias()
+            return exists().where(tie.c.post_id == post_id, tie.c.label_id == _label_id(name, index))
+        case Not(All()):
+            return false()
+        case Not(inner):
+            return not_(condition(inner, index, post_id))
+        case And(rules):
+            return and_(*(condition(part, index, post_id) for part in rules))
+        case Or(rules):
+            return or_(*(condition(part, index, post_id) for part in rules))
+
+
+def selectable(
+    connection: Connection,
+    rule: Rule,
+    index: LabelIndex,
+    *,
+    limit: int | None,
+    older_than: Cursor | None = None,
+    newer_than: Cursor | None = None,
+) -> Select[tuple[int, datetime]] | None:
+    """Id and ``published`` of the live posts under a rule, newest first; None when there can be none.
+
+    With ``newer_than`` they come oldest first: those next to the cursor.
+    """
+    simple = simplify(rule, index)
+    found = branches(simple, index, size=lambda label_id: live_size(connection, label_id))
+    forward = newer_than is not None
+    selects = [_walk(branch, index, older_than, newer_than) for branch in found]
+    if not selects:
+        return None
+    if len(selects) == 1:
+        return _ordered(selects[0], forward=forward).limit(limit)
+    if limit is not None:
+        limited = [_ordered(one, forward=forward).limit(limit).subquery() for one in selects]
+        selects = [select(one.c.id, one.c.published) for one in limited]
+    together = union(*selects).subquery()
+    return _ordered(select(together.c.id, together.c.published), forward=forward).limit(limit)
+
+
+def _walk(
+    branch: Branch, index: LabelIndex, older_than: Cursor | None, newer_than: Cursor | None
+) -> Select[tuple[int, datetime]]:
+    if branch.label_id is None:
+        post_id, published = post.c.id, post.c.published
+        query = select(post_id, published).where(post.c.state == PostState.LIVE.value)
+    else:
+        tie = post_label.alias("tie")
+        post_id, published = tie.c.post_id, tie.c.published
+        query = select(post_id.label("id"), published).where(
+            tie.c.label_id == branch.label_id, tie.c.live == true()
+        )
+    if branch.rest != All():
+        query = query.where(condition(branch.rest, index, post_id))
+    if older_than is not None:
+        query = query.where(tuple_(published, post_id) < _place(older_than))
+    if newer_than is not None:
+        query = query.where(tuple_(published, post_id) > _place(newer_than))
+    return query
+
+
+def _place(cursor: Cursor) -> ColumnElement[tuple[datetime, int]]:
+    return tuple_(literal(cursor.published, UtcDateTime), literal(cursor.id))
+
+
+def _ordered(query: Select[tuple[int, datetime]], *, forward: bool) -> Select[tuple[int, datetime]]:
+    post_id, published = query.exported_columns.values()
+    if forward:
+        return query.order_by(published.asc(), post_id.asc())
+    return query.order_by(published.desc(), post_id.desc())

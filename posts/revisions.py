@@ -1,0 +1,99 @@
+"""What has changed: revisions of labels, of the blog and of posts, and what they say of a rule."""
+
+import hashlib
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+from sqlalchemy import Column, ColumnElement, Connection, case, literal, select, true, update
+
+from database import UtcDateTime
+from posts.blog import get_blog
+from posts.lookup import BATCH, LabelIndex, load_labels
+from posts.model import Label, blog, label, post, post_label
+from posts.querying import branches, guarded, simplify
+from posts.rules import Rule, rule_labels
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRevision:
+    """An opaque token of what is under a rule, and when that last changed (never earlier than it did)."""
+
+    token: str
+    changed_at: datetime
+
+
+def rule_revision(connection: Connection, rule: Rule, *, index: LabelIndex | None = None) -> RuleRevision:
+    """The revision of a rule: the token changes whenever a post under it changes, appears or goes.
+
+    Where every post under the rule must have one of some labels, those labels' revisions decide, for a
+    change of a post counts for each label it has or had; else the whole blog's. Also when a name in the rule
+    comes to mean another label, or one at all.
+    """
+    names = rule_labels(rule)
+    found = load_labels(connection, names) if index is None else index
+    meant = [found.named(name) for name in names]
+    by_id = {one.id: one for one in meant if one is not None}
+    walked = branches(simplify(rule, found), found, size=lambda _: 1)
+    parts = [str(rule), *(one.feed_uri if one else "-" for one in meant)]
+    changed_at = [one.changed_at for one in by_id.values()]
+    if guarded(walked):
+        deciding = sorted({by_id[branch.label_id] for branch in walked if branch.label_id in by_id}, key=_uri)
+        parts += [f"{one.feed_uri} {one.revision}" for one in deciding]
+    if not guarded(walked) or None in meant or not changed_at:
+        whole = get_blog(connection)
+        # A label that was deleted takes its own changed_at with it; the blog's was moved as well.
+        changed_at.append(whole.changed_at)
+        if not guarded(walked):
+            parts.append(f"blog {whole.revision}")
+    token = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+    return RuleRevision(token, max(changed_at))
+
+
+def _uri(found: Label) -> str:
+    return found.feed_uri
+
+
+def bump_labels(connection: Connection, label_ids: Collection[int], *, now: datetime) -> None:
+    """Count a change of the posts of these labels; ``changed_at`` never goes back."""
+    for some in batched(sorted(label_ids)):
+        connection.execute(
+            update(label)
+            .where(label.c.id.in_(some))
+            .values(revision=label.c.revision + 1, changed_at=_later(label.c.changed_at, now))
+        )
+
+
+def bump_blog(connection: Connection, *, now: datetime) -> None:
+    """Count a change of the blog as a whole."""
+    connection.execute(
+        update(blog).values(revision=blog.c.revision + 1, changed_at=_later(blog.c.changed_at, now))
+    )
+
+
+def bump_posts_of(connection: Connection, label_ids: Collection[int]) -> set[int]:
+    """Count a change of every post of these labels, since each shows its labels' names.
+
+    Returns these labels and those that share a live post with them: the feeds of all of them change.
+    """
+    touched = set(label_ids)
+    for some in batched(sorted(label_ids)):
+        tied = select(post_label.c.post_id).where(post_label.c.label_id.in_(some))
+        connection.execute(update(post).where(post.c.id.in_(tied)).values(revision=post.c.revision + 1))
+        shared = select(post_label.c.label_id).where(
+            post_label.c.post_id.in_(tied.where(post_label.c.live == true()))
+        )
+        touched.update(connection.execute(shared.distinct()).scalars())
+    return touched
+
+
+def batched(numbers: Iterable[int]) -> Iterator[list[int]]:
+    """The numbers in lists short enough for one statement's parameters."""
+    left = iter(numbers)
+    while some := list(islice(left, BATCH)):
+        yield some
+
+
+def _later(column: Column[datetime], now: datetime) -> ColumnElement[datetime]:
+    return case((column < now, literal(now, UtcDateTime)), else_=column)
