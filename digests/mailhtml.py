@@ -1,0 +1,114 @@
+"""A post's HTML made fit for mail programs, which know less than browsers and load less."""
+
+import nh3
+from lxml import html
+from markupsafe import Markup
+
+from templates.plaintext import parse
+
+# The width of a column of text in the mail, in CSS pixels: Outlook knows no max-width.
+COLUMN = 534
+
+_TAGS = (
+    {"p", "br", "hr", "div", "span", "a", "img", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li"}
+    | {
+        "dl",
+        "dt",
+        "dd",
+        "blockquote",
+        "pre",
+        "code",
+        "kbd",
+        "samp",
+        "var",
+        "em",
+        "strong",
+        "b",
+        "i",
+        "u",
+        "s",
+    }
+    | {
+        "del",
+        "ins",
+        "sub",
+        "sup",
+        "small",
+        "mark",
+        "q",
+        "cite",
+        "abbr",
+        "time",
+        "dfn",
+        "wbr",
+        "center",
+        "bdi",
+    }
+    | {"table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td", "figure", "figcaption"}
+)
+# No class, id or style: the mail's own rules would take hold of them, and ids of two posts would meet.
+_ATTRIBUTES = {
+    "*": {"lang", "dir", "title"},
+    "a": {"href"},
+    "img": {"src", "alt", "width"},
+    "ol": {"start", "reversed", "type"},
+    "td": {"colspan", "rowspan"},
+    "th": {"colspan", "rowspan", "scope"},
+}
+_SCHEMES = {"http", "https", "mailto", "tel"}
+# A player or a frame cannot run in mail: a link to it can.
+_PLAYERS = ("iframe", "video", "audio", "embed")
+
+
+def mail_html(source: str) -> Markup:
+    """A stored post's HTML for a mail: headings below the post's own, pictures no wider than the column.
+
+    Frames and players become links, pictures without a description an empty ``alt``, invisible ones
+    (counters of one pixel) go; a picture that is data in itself shows its description only, as mail
+    programs would.
+    """
+    tree = parse(_link_players(source))
+    for picture in list(tree.iter("img")):
+        _fit(picture)
+    _lower_headings(tree)
+    inner = html.tostring(tree, encoding="unicode", method="html")
+    return Markup(inner.removeprefix("<div>").removesuffix("</div>").strip())  # noqa: S704 - cleaned by nh3
+
+
+def _link_players(source: str) -> str:
+    if any(f"<{tag}" in source for tag in _PLAYERS):
+        tree = parse(source)
+        for player in list(tree.iter(*_PLAYERS)):
+            _to_link(player)
+        source = html.tostring(tree, encoding="unicode", method="html")
+    return nh3.clean(source, tags=_TAGS, attributes=_ATTRIBUTES, url_schemes=_SCHEMES, link_rel=None)
+
+
+def _to_link(player: html.HtmlElement) -> None:
+    address = player.get("src") or next(iter(player.xpath("./source/@src")), "")
+    if address:
+        link = html.Element("a", href=address)
+        link.text = player.get("title") or f"Play: {address}"
+        player.addprevious(link)
+    player.drop_tree()
+
+
+def _fit(picture: html.HtmlElement) -> None:
+    width = picture.attrib.pop("width", "")
+    pixels = int(width) if width.isascii() and width.isdigit() and len(width) < 6 else None
+    if not picture.get("src"):
+        picture.tag = "span"
+        picture.text = picture.attrib.pop("alt", "")
+    elif pixels is not None and pixels <= 1:
+        picture.drop_tree()
+    else:
+        picture.set("alt", picture.get("alt") or "")
+        if pixels is not None:
+            picture.set("width", str(min(pixels, COLUMN)))
+
+
+def _lower_headings(tree: html.HtmlElement) -> None:
+    headings = list(tree.iter("h1", "h2", "h3", "h4", "h5", "h6"))
+    highest = min((int(heading.tag[1]) for heading in headings), default=3)
+    for heading in headings:
+        heading.tag = f"h{min(int(heading.tag[1]) + max(3 - highest, 0), 6)}"
