@@ -1,0 +1,129 @@
+"""What a publisher does to labels: rename, merge, delete. Old names and addresses live on as aliases."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from posts.blog import get_blog
+from posts.labels import clean_name, label_key, slugify
+from posts.lookup import LabelIndex, load_labels, nearest_labels
+from posts.model import Label, label, label_alias, post_label
+from posts.revisions import bump_blog, bump_labels, bump_posts_of
+
+
+class LabelError(LookupError):
+    """A label that cannot be renamed, merged or deleted as asked; nothing was changed."""
+
+
+def rename_label(connection: Connection, old: str, new: str, *, now: datetime) -> Label:
+    """Give a label another name, which posts no longer vote on, and the address that goes with it.
+
+    Its id and its feed's stay. Posts that go on writing the old name keep this label, and the old address
+    leads here. Raises ``LabelError`` when there is no such label or another one has, or once had, that name.
+    """
+    get_blog(connection, lock=True)
+    index = load_labels(connection)
+    found, name, key = _must_find(connection, index, old), clean_name(new), label_key(new)
+    if not key:
+        raise LabelError(f"label {found.name!r}: {new!r} is no name for a label")
+    if found.name == name:
+        _change(connection, found, name=name)
+        return found
+    former = index.old_keys.get(key)
+    taken_by = index.by_key.get(key) or former
+    if taken_by is not None and taken_by.id != found.id:
+        said = "another label is" if former is None else f"{taken_by.name!r} was once"
+        raise LabelError(
+            f"label {found.name!r}: {said} called {name!r}; merge the two, or choose another name"
+        )
+    touched = bump_posts_of(connection, {found.id})
+    if key == label_key(found.name):
+        _change(connection, found, name=name)
+    else:
+        _move(connection, index, found, name=name, key=key)
+    _count(connection, touched, now=now)
+    return load_labels(connection, [name]).by_key[key]
+
+
+def _move(connection: Connection, index: LabelIndex, found: Label, *, name: str, key: str) -> None:
+    """Give a label another key and slug; those it had become an alias.
+
+    Where the name was this label's before, or a deleted label's, its address comes with it.
+    """
+    alias = connection.execute(select(label_alias.c.slug).where(label_alias.c.key == key)).scalar()
+    connection.execute(delete(label_alias).where(label_alias.c.key == key))
+    others = {slug for slug, leads in index.old_slugs.items() if leads is None or leads.id != found.id}
+    used = {slug.casefold() for slug in (*index.by_slug, *others) if slug != found.slug}
+    slug = alias or slugify(name, taken=lambda candidate: candidate.casefold() in used)
+    # An address this label had under yet another name: that name still leads here, without it.
+    connection.execute(update(label_alias).where(label_alias.c.slug == slug).values(slug=None))
+    _change(connection, found, name=name, key=key, slug=slug)
+    _leave_alias(
+        connection, key=label_key(found.name), slug=None if slug == found.slug else found.slug, to=found.id
+    )
+
+
+def merge_labels(connection: Connection, source: str, into: str, *, now: datetime) -> Label:
+    """Make one label of two: the second has the posts of both, and all names and addresses lead to it.
+
+    Raises ``LabelError`` when either is not there or both are one.
+    """
+    get_blog(connection, lock=True)
+    index = load_labels(connection)
+    gone, stays = _must_find(connection, index, source), _must_find(connection, index, into)
+    if gone.id == stays.id:
+        raise LabelError(f"label {gone.name!r}: {source!r} and {into!r} are one label already")
+    touched = bump_posts_of(connection, {gone.id}) | {stays.id}
+    there = select(post_label.c.post_id).where(post_label.c.label_id == stays.id)
+    connection.execute(
+        delete(post_label).where(post_label.c.label_id == gone.id, post_label.c.post_id.in_(there))
+    )
+    connection.execute(update(post_label).where(post_label.c.label_id == gone.id).values(label_id=stays.id))
+    _retire(connection, gone, to=stays.id)
+    _count(connection, touched - {gone.id}, now=now)
+    return load_labels(connection, [stays.slug]).by_slug[stays.slug]
+
+
+def delete_label(connection: Connection, name: str, *, now: datetime) -> Label:
+    """Take a label away; its posts stay. Returns what it was.
+
+    Posts that go on writing its name don't bring it back, and its addresses are known to be gone. Raises
+    ``LabelError`` when there is no such label.
+    """
+    get_blog(connection, lock=True)
+    gone = _must_find(connection, load_labels(connection), name)
+    touched = bump_posts_of(connection, {gone.id})
+    connection.execute(delete(post_label).where(post_label.c.label_id == gone.id))
+    _retire(connection, gone, to=None)
+    _count(connection, touched - {gone.id}, now=now)
+    return gone
+
+
+def _must_find(connection: Connection, index: LabelIndex, name: str) -> Label:
+    found = index.named(name)
+    if found is not None:
+        return found
+    near = nearest_labels(connection, name)
+    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "`labelcast labels` lists them all"
+    raise LabelError(f"no label is called {name!r}: {hint}")
+
+
+def _change(connection: Connection, found: Label, **values: str) -> None:
+    connection.execute(update(label).where(label.c.id == found.id).values(name_is_chosen=True, **values))
+
+
+def _retire(connection: Connection, gone: Label, *, to: int | None) -> None:
+    """Take a label's row away; all its names and addresses lead to another label, or to none."""
+    connection.execute(update(label_alias).where(label_alias.c.label_id == gone.id).values(label_id=to))
+    connection.execute(delete(label).where(label.c.id == gone.id))
+    _leave_alias(connection, key=label_key(gone.name), slug=gone.slug, to=to)
+
+
+def _leave_alias(connection: Connection, *, key: str, slug: str | None, to: int | None) -> None:
+    connection.execute(insert(label_alias).values(key=key, slug=slug, label_id=to))
+
+
+def _count(connection: Connection, touched: Collection[int], *, now: datetime) -> None:
+    bump_labels(connection, touched, now=now)
+    bump_blog(connection, now=now)
