@@ -90,7 +90,7 @@ postal_address = ""                 # the law of many countries wants one under 
 
 [feeds]
 entries = 25
-content = "full"                    # or "summary"
+content = "full"
 public_dir = "public"
 
 [web]

@@ -54,7 +54,7 @@ class FeedSettings(BaseModel):
     model_config = _FROZEN
 
     entries: Annotated[int, Field(ge=1, le=1000)] = 25
-    content: Literal["full", "summary"] = "full"
+    content: Literal["full"] = "full"
     public_dir: str = "public"
     hubs: Several = ()
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from labelcast import __version__
-from labelcast.cli import init
+from labelcast.cli import doctor, feeds, init, labels, posts
 from labelcast.cli.opening import Invocation
 from labelcast.cli.output import answer, say
 
@@ -50,3 +50,7 @@ def _before(
 
 
 app.command("init")(init.command)
+app.command("posts")(posts.command)
+app.add_typer(labels.app, name="labels")
+app.add_typer(feeds.app, name="feeds")
+app.command("doctor")(doctor.command)
