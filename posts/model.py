@@ -129,6 +129,8 @@ post = Table(
     # max(published, first_stored): when it became news (and, for a scheduled one, when it will).
     Column("visible_at", UtcDateTime, nullable=False),
     Column("state", String(9), nullable=False),
+    # It was live and then was not: should it come back, it is no news again.
+    Column("was_withdrawn", Boolean, nullable=False, default=False),
     # SHA-256 of what the source said: equal means the source has not changed.
     Column("source_hash", String(64), nullable=False),
     # Grows with each change of what a reader sees; kept renderings of older ones are stale.

@@ -97,6 +97,7 @@ def upgrade() -> None:
         sa.Column("first_stored", UtcDateTime(), nullable=False),
         sa.Column("visible_at", UtcDateTime(), nullable=False),
         sa.Column("state", sa.String(length=9), nullable=False),
+        sa.Column("was_withdrawn", sa.Boolean(), nullable=False),
         sa.Column("source_hash", sa.String(length=64), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("notes", Json, nullable=False),
