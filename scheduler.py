@@ -1,0 +1,121 @@
+"""The tick: asks what is due and runs it.
+
+It knows no domain. It is handed duties, each a question and an answer, and puts the question to each in turn:
+now and then by APScheduler (``start``), or once, for an instant given (``tick``). The truth about what is due
+stands in the database, so a tick may be late and two schedulers may run: nothing is remembered here.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+log = structlog.get_logger("scheduler")
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """Something to do when it is due.
+
+    ``is_due(now)`` is the question, cheap and changing nothing; ``do(now)`` the answer, which says in a line
+    what was done, or None when nothing worth a word was.
+    """
+
+    name: str
+    is_due: Callable[[datetime], bool]
+    do: Callable[[datetime], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of one duty in one tick: what it said, or the error that stopped it."""
+
+    duty: str
+    said: str | None = None
+    error: Exception | None = None
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Scheduler:
+    """Runs the duties every ``seconds``, one tick at a time, until it is stopped.
+
+    A duty that raises is logged and asked again at the next tick; the others get their turn all the same.
+    """
+
+    def __init__(
+        self, duties: Sequence[Duty], *, seconds: float, clock: Callable[[], datetime] = _utc_now
+    ) -> None:
+        self._duties = tuple(duties)
+        self._seconds = seconds
+        self._clock = clock
+        self._stopping = threading.Event()
+        self._last_tick: datetime | None = None
+        self._last_errors: tuple[Done, ...] = ()
+        self._ticker = BackgroundScheduler(timezone=UTC, daemon=True)
+
+    def tick(self, now: datetime) -> list[Done]:
+        """Ask every duty once, as if it were ``now``; stop between two when the scheduler is stopping."""
+        done = []
+        for duty in self._duties:
+            if self._stopping.is_set():
+                break
+            done.append(self._ask(duty, now))
+        self._last_errors = tuple(one for one in done if one.error)
+        self._last_tick = self._clock()
+        return done
+
+    def _ask(self, duty: Duty, now: datetime) -> Done:
+        try:
+            said = duty.do(now) if duty.is_due(now) else None
+        except Exception as error:
+            # One line for the operator, as every error; the traceback is for whoever asks for it.
+            log.warning("duty failed", duty=duty.name, error=" ".join(str(error).split()))
+            log.debug("duty failed", duty=duty.name, exc_info=True)
+            return Done(duty.name, error=error)
+        if said:
+            log.info("duty done", duty=duty.name, said=said)
+        return Done(duty.name, said=said)
+
+    def start(self) -> None:
+        """Tick at once, then every ``seconds``, in a thread of its own.
+
+        One job in memory: it never overlaps itself, ticks missed meanwhile become one, none is too late.
+        """
+        self._ticker.add_job(
+            lambda: self.tick(self._clock()),
+            IntervalTrigger(seconds=self._seconds, timezone=UTC),
+            id="tick",
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+            next_run_time=self._clock(),
+        )
+        self._ticker.start()
+
+    def stop(self) -> None:
+        """Let the tick in hand finish its duty (which sees ``stopping``), then end. The rest waits."""
+        self._stopping.set()
+        if self._ticker.running:
+            self._ticker.shutdown(wait=True)
+
+    def stopping(self) -> bool:
+        """Whether a duty in hand should come to an end soon."""
+        return self._stopping.is_set()
+
+    def trouble(self) -> str | None:
+        """Why the scheduler is not well, in a line; None when it is."""
+        if self._last_errors:
+            first = self._last_errors[0]
+            return f"{first.duty}: {' '.join(str(first.error).split())}"
+        if self._last_tick is None:
+            return "the scheduler has not ticked yet"
+        if self._clock() - self._last_tick > timedelta(seconds=self._seconds * 3 + 600):
+            return f"the scheduler has not ticked since {self._last_tick:%Y-%m-%dT%H:%M:%SZ}"
+        return None

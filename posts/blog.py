@@ -1,10 +1,10 @@
 """The blog as a whole: one row, from which the ids of its feeds grow."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
 from posts.model import blog
 
@@ -59,3 +59,20 @@ def get_blog(connection: Connection, *, lock: bool = False) -> Blog:
     if row is None:
         raise BlogMissing("the database holds no blog yet: run `labelcast init`")
     return Blog(UUID(row.feed_namespace), row.feed_uri, row.revision, row.changed_at)
+
+
+def close_news(connection: Connection, *, until: datetime) -> None:
+    """Remember that windows up to ``until`` were closed, in the transaction that closes them."""
+    known = connection.execute(select(blog.c.news_closed_until)).scalar_one()
+    if known is None or known < until:
+        connection.execute(update(blog).values(news_closed_until=until))
+
+
+def news_from(connection: Connection, *, now: datetime) -> datetime:
+    """When what is stored at ``now`` becomes news: now, or just after the last window that was closed.
+
+    An import takes its time; what it stores must not fall into a window that a digest closed meanwhile. Ask
+    with the blog's row locked (``get_blog``).
+    """
+    closed = connection.execute(select(blog.c.news_closed_until)).scalar_one()
+    return now if closed is None else max(now, closed + timedelta(microseconds=1))

@@ -138,3 +138,9 @@ def nearest_labels(connection: Connection, name: str, *, limit: int = 3) -> list
     near = get_close_matches(key, known, n=limit, cutoff=0.6)
     inside = [other for other in known if key and (key in other or other in key)]
     return [known[other] for other in dict.fromkeys([*near, *inside])][:limit]
+
+
+def label_aliases(connection: Connection) -> dict[str, str]:
+    """Slugs that labels once had, each with the slug its label has now."""
+    query = select(label_alias.c.slug, label.c.slug).join(label, label.c.id == label_alias.c.label_id)
+    return {old: new for old, new in connection.execute(query)}

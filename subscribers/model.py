@@ -52,7 +52,7 @@ class Subscription:
     weekday: int | None
     monthday: int | None
     timezone: str | None
-    window_start: datetime
+    window_start: datetime | None
     next_slot: datetime | None
 
 
@@ -99,8 +99,9 @@ subscription = Table(
     Column("monthday", Integer),
     Column("timezone", String(64)),
     # The end of the last window that was covered, and the slot that ends the next; the windows between tile.
+    # window_start is NULL until the first tick: then a new subscription is given its first window.
     # next_slot is NULL for the instant cadence: due as soon as there is news.
-    Column("window_start", UtcDateTime, nullable=False),
+    Column("window_start", UtcDateTime),
     Column("next_slot", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime),

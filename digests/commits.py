@@ -1,0 +1,156 @@
+"""Group commit: the results and intents of all lanes that wait go to the ledger in one transaction."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import partial
+from types import TracebackType
+from typing import ParamSpec, Self, TypeVar
+
+from database import DatabaseUnavailable
+from digests.ledger import Ledger, Pending, Result
+
+RETRY_SECONDS = 1.0
+# How much of a lease is left unused: the fence falls before another worker may believe the lease is over.
+MARGIN = 0.25
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def _elapsed() -> float:
+    """Seconds that went by, also while this process or the machine stood still."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(clock)
+
+
+class Intent:
+    """A lane's wish to send one delivery, and how long it may believe that it is its own."""
+
+    def __init__(self, pending: Pending | None, answer: asyncio.Future[bool]) -> None:
+        self.pending = pending
+        self.until = 0.0
+        self.answer = answer
+
+    async def granted(self) -> bool:
+        """Wait until the intent is durable; False when another worker has the delivery."""
+        return await asyncio.shield(self.answer)
+
+    def holds(self) -> bool:
+        """Whether the delivery is still this worker's: false once its lease may be over."""
+        return _elapsed() < self.until
+
+
+class Commits:
+    """Collects what the lanes submit and commits it round by round, in one thread of its own.
+
+    A database that is gone is waited for, as long as ``give_up`` does not say otherwise: what was sent must
+    not be forgotten. Used as ``async with``; leaving it commits what is left.
+    """
+
+    def __init__(self, ledger: Ledger, *, now: datetime, give_up: Callable[[], bool]) -> None:
+        self._ledger = ledger
+        self._now = now
+        self._give_up = give_up
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        self._submitted: list[tuple[Result | None, Intent]] = []
+        self._open: set[Intent] = set()
+        self._wake = asyncio.Event()
+        self._closing = False
+
+    async def __aenter__(self) -> Self:
+        self._committer = asyncio.create_task(self._commit())
+        self._renewer = asyncio.create_task(self._renew())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing = True
+        self._wake.set()
+        self._renewer.cancel()
+        try:
+            await self._committer
+        finally:
+            await asyncio.gather(self._renewer, return_exceptions=True)
+            self._thread.shutdown()
+
+    async def call(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Run a function of the ledger in the ledger's thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, partial(function, *args, **kwargs))
+
+    def submit(self, result: Result | None, pending: Pending | None) -> Intent:
+        """Hand in a result and the next intent (either may be missing) for the next round."""
+        intent = Intent(pending, asyncio.get_running_loop().create_future())
+        self._submitted.append((result, intent))
+        self._wake.set()
+        return intent
+
+    def close(self, intent: Intent) -> None:
+        """The message is dealt with: its lease need not be prolonged any more."""
+        self._open.discard(intent)
+
+    async def _commit(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            # One turn of the loop: lanes whose replies have arrived already join this round.
+            await asyncio.sleep(0)
+            round_, self._submitted = self._submitted, []
+            if round_:
+                await self._commit_round(round_)
+            elif self._closing:
+                return
+            if self._closing:
+                self._wake.set()
+
+    async def _commit_round(self, round_: list[tuple[Result | None, Intent]]) -> None:
+        results = [result for result, _ in round_ if result is not None]
+        wanted = [intent.pending for _, intent in round_ if intent.pending is not None]
+        began = _elapsed()
+        try:
+            granted = await self._step(results, wanted)
+        except Exception as error:
+            for _, intent in round_:
+                intent.answer.set_exception(error)
+            return
+        for _, intent in round_:
+            self._answer(intent, granted=granted, began=began)
+
+    def _answer(self, intent: Intent, *, granted: set[int], began: float) -> None:
+        is_granted = intent.pending is not None and intent.pending.id in granted
+        if is_granted:
+            intent.until = began + self._ledger.leases.length.total_seconds() * (1 - MARGIN)
+            self._open.add(intent)
+        intent.answer.set_result(is_granted)
+
+    async def _step(self, results: list[Result], wanted: list[Pending]) -> set[int]:
+        while True:
+            try:
+                return await self.call(self._ledger.step, results, wanted, now=self._now)
+            except DatabaseUnavailable:
+                if self._give_up():
+                    raise
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _renew(self) -> None:
+        """Prolong the leases of messages that take long, while they are still this worker's."""
+        lease = self._ledger.leases.length.total_seconds()
+        while True:
+            await asyncio.sleep(lease / 4)
+            began = _elapsed()
+            sending = {
+                intent.pending.id: intent for intent in self._open if intent.pending and intent.holds()
+            }
+            if not sending:
+                continue
+            attempts = [(one.pending.id, one.pending.attempt + 1) for one in sending.values() if one.pending]
+            try:
+                kept = await self.call(self._ledger.leases.renew, attempts)
+            except DatabaseUnavailable:
+                continue
+            for number in kept:
+                sending[number].until = began + lease * (1 - MARGIN)

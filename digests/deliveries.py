@@ -1,0 +1,83 @@
+"""The operator's view of the ledger: what went to whom, and sending again what failed or is in doubt."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, select, update
+
+from digests.model import DeliveryState, delivery, digest, edition
+from subscribers.model import subscriber
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A delivery as listed. ``email`` is None once the reader was erased; ``reply`` is the last one."""
+
+    id: int
+    email: str | None
+    digest: str
+    edition: int
+    state: DeliveryState
+    attempts: int
+    doubts: int
+    message_id: str
+    due_at: datetime
+    reply: str | None
+    updated_at: datetime
+
+
+def list_deliveries(
+    connection: Connection,
+    *,
+    state: DeliveryState | None = None,
+    number: int | None = None,
+    limit: int | None = None,
+) -> Iterator[Delivered]:
+    """Deliveries, newest first, of one state or one edition where asked."""
+    query: Select[Any] = (
+        select(
+            delivery.c.id,
+            subscriber.c.email,
+            digest.c.slug.label("digest"),
+            delivery.c.edition_id.label("edition"),
+            delivery.c.state,
+            delivery.c.attempt.label("attempts"),
+            delivery.c.doubts,
+            delivery.c.message_id,
+            delivery.c.due_at,
+            delivery.c.reply,
+            delivery.c.updated_at,
+        )
+        .join(subscriber, subscriber.c.id == delivery.c.subscriber_id)
+        .join(edition, edition.c.id == delivery.c.edition_id)
+        .join(digest, digest.c.id == edition.c.digest_id)
+        .order_by(delivery.c.id.desc())
+    )
+    if state is not None:
+        query = query.where(delivery.c.state == state)
+    if number is not None:
+        query = query.where(delivery.c.edition_id == number)
+    for row in connection.execute(query.limit(limit)):
+        yield Delivered(**{**row._mapping, "state": DeliveryState(row.state)})  # noqa: SLF001 - the row as a mapping
+
+
+def count_states(connection: Connection) -> dict[DeliveryState, int]:
+    """How many deliveries stand in each state."""
+    query = select(delivery.c.state, func.count()).group_by(delivery.c.state)
+    return {DeliveryState(state): count for state, count in connection.execute(query)}
+
+
+def requeue(connection: Connection, state: DeliveryState, *, number: int | None = None, now: datetime) -> int:
+    """Queue again what failed (``deliveries retry``) or is in doubt (``release``); return how many.
+
+    They keep their Message-ID, and their time to be given up starts anew. Of all, or of one edition.
+    """
+    if state not in {DeliveryState.FAILED, DeliveryState.IN_DOUBT}:
+        raise ValueError(f"only what failed or is in doubt is sent again, not what is {state}")
+    step = update(delivery).where(delivery.c.state == state)
+    if number is not None:
+        step = step.where(delivery.c.edition_id == number)
+    values = {"state": DeliveryState.QUEUED, "due_at": now, "created_at": now, "updated_at": now}
+    return connection.execute(step.values(values)).rowcount

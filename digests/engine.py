@@ -1,0 +1,147 @@
+"""Digests in this process: plan what is due, render each edition once, send what waits.
+
+Each of the three is a question and an answer for the scheduler, and any number of processes may ask them side
+by side: the database's unique keys and the ledger's compare-and-swap keep them from doing anything twice.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+import uvloop
+from jinja2 import Environment
+from sqlalchemy import Select, exists, select, update
+
+from database import Database
+from digests.delivery import Connection, Delivery, DeliveryReport
+from digests.editions import Planner, PlanReport
+from digests.leases import Leases
+from digests.ledger import Ledger
+from digests.letters import EditionLetters
+from digests.model import DeliveryState, delivery, edition
+from digests.printing import edition_contents
+from digests.rendering import Publisher, RenderingError, render_edition
+
+log = structlog.get_logger("digests")
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """How mail leaves: ``connect`` makes a connection, ``connections`` of them at once.
+
+    ``resend_doubtful``: what is in doubt is sent again under its Message-ID, or else held for the operator.
+    """
+
+    connect: Callable[[], Connection]
+    connections: int
+    resend_doubtful: bool = True
+
+
+class Engine:
+    """Planning, rendering and sending over one database. ``clock`` gives the real time, for leases only."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        environment: Environment,
+        publisher: Publisher,
+        planner: Planner,
+        letters: EditionLetters,
+        sending: Sending,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._environment = environment
+        self._publisher = publisher
+        self._planner = planner
+        self._letters = letters
+        self._sending = sending
+        self._clock = clock
+
+    def has_plans(self, now: datetime) -> bool:
+        """Whether a digest is due."""
+        return self._planner.is_due(now)
+
+    def plan(self, now: datetime) -> PlanReport:
+        """Make the editions and deliveries that are due."""
+        return self._planner.plan(now)
+
+    def has_unrendered(self, now: datetime) -> bool:
+        """Whether an edition that somebody waits for has no message yet."""
+        with self._database.read() as connection:
+            return connection.execute(_unrendered(now).limit(1)).first() is not None
+
+    def render(self, now: datetime) -> int:
+        """Render what was not yet, each edition once for all its readers; return how many.
+
+        One that cannot be rendered is left for the next tick, when the template may be mended; the others are
+        rendered all the same. Raises ``RenderingError`` for the first such at the end.
+        """
+        with self._database.read() as connection:
+            numbers = connection.execute(_unrendered(now)).scalars().all()
+        failed: list[RenderingError] = []
+        for number in numbers:
+            try:
+                self._render(number, now)
+            except RenderingError as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
+        return len(numbers)
+
+    def _render(self, number: int, now: datetime) -> None:
+        with self._database.read() as connection:
+            digest, its, posts = edition_contents(connection, number)
+        template = render_edition(
+            self._environment, digest=digest, edition=its, posts=posts, publisher=self._publisher
+        )
+        with self._database.write() as connection:
+            # The first to have rendered it wins: every reader of an edition gets the same.
+            kept = update(edition).where(edition.c.id == number, edition.c.message.is_(None))
+            connection.execute(kept.values(message=template.blob, rendered_at=now))
+
+    def has_mail(self, now: datetime) -> bool:
+        """Whether a delivery is due, or was left behind by a worker."""
+        return self._ledger().has_due(now)
+
+    def deliver(
+        self,
+        now: datetime,
+        *,
+        enough: Callable[[], bool] = lambda: False,
+        progress: Callable[[int], None] = lambda _count: None,
+    ) -> DeliveryReport:
+        """Send what is due, until ``enough`` says to stop; what is in hand is finished first."""
+        delivery_run = Delivery(
+            self._ledger(),
+            self._letters,
+            self._sending.connect,
+            connections=self._sending.connections,
+            enough=enough,
+            progress=progress,
+        )
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(delivery_run.run(now))
+
+    def _ledger(self) -> Ledger:
+        leases = Leases(self._database, clock=self._clock)
+        return Ledger(self._database, leases, resend_doubtful=self._sending.resend_doubtful)
+
+
+def _unrendered(now: datetime) -> Select[int]:
+    waits = exists().where(
+        delivery.c.edition_id == edition.c.id,
+        delivery.c.state.in_((DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.IN_DOUBT)),
+        delivery.c.due_at <= now,
+    )
+    return select(edition.c.id).where(edition.c.message.is_(None), waits).order_by(edition.c.id)
+
+
+def for_at_most(seconds: float, stopping: Callable[[], bool]) -> Callable[[], bool]:
+    """An ``enough``: true after so many seconds, or when the process is stopping."""
+    until = time.monotonic() + seconds
+    return lambda: stopping() or time.monotonic() > until

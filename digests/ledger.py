@@ -1,0 +1,205 @@
+"""The ledger: every delivery's state, moved in steps that only succeed from the state they start in.
+
+    queued ──┐                      ┌─> sent
+    deferred ├─ intent ─> sending ──┼─> deferred   (the server said 4xx, or was lost before the data)
+    in_doubt ┘  attempt+1           ├─> failed     (5xx, or tried for too long)
+                                    └─> in_doubt   (lost after the final dot; or the sender is gone)
+
+    queued, deferred, in_doubt ─> skipped   (the reader left before it was sent)
+    in_doubt ─> sent                        (the lost sender comes back and knows better)
+    failed, in_doubt ─> queued              (the operator: ``deliveries retry``, ``release``)
+
+Each step is a compare-and-swap on state and attempt, so a worker that was frozen and comes back, or two that
+run side by side, never both go on with one delivery. An intent is committed before DATA is sent: what a
+killed process leaves behind in ``sending`` is all that can be in doubt.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, or_, select, tuple_, update
+
+from database import Database
+from digests.leases import Leases
+from digests.model import DeliveryState, delivery, edition
+from subscribers.model import SubscriberState, SubscriptionState, subscriber, subscription
+
+GIVE_UP_AFTER = timedelta(days=5)
+# The waits after the first, second, … attempt that was deferred; the last one holds from there on.
+BACKOFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60, 120, 240))
+# A server that cuts every connection after the final dot may take each copy: then the operator decides.
+MOST_DOUBTS = 20
+
+_OPEN = (DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.IN_DOUBT)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A delivery that is due: what is needed to send it, and the attempt it stands at."""
+
+    id: int
+    attempt: int
+    edition_id: int
+    subscription_id: int
+    email: str
+    message_id: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of the attempt ``attempt`` of a delivery."""
+
+    id: int
+    attempt: int
+    state: DeliveryState
+    reply: str
+    due_at: datetime
+
+
+def backoff(attempt: int) -> timedelta:
+    """How long to wait after the given attempt (1 is the first)."""
+    return BACKOFF[min(attempt, len(BACKOFF)) - 1]
+
+
+class Ledger:
+    """The ledger as one sending run sees it.
+
+    ``leases`` are this run's own. ``resend_doubtful`` tells whether what is in doubt is sent again (under its
+    Message-ID) or held for the operator.
+    """
+
+    def __init__(self, database: Database, leases: Leases, *, resend_doubtful: bool) -> None:
+        self._database = database
+        self._resend_doubtful = resend_doubtful
+        self.leases = leases
+
+    def has_due(self, now: datetime) -> bool:
+        """Whether anything waits to be sent, or was left behind by a worker."""
+        waiting = select(delivery.c.id).where(self._may_be_sent(), delivery.c.due_at <= now)
+        with self._database.read() as connection:
+            if connection.execute(waiting.limit(1)).first():
+                return True
+            sending = select(delivery.c.id).where(delivery.c.state == DeliveryState.SENDING)
+            return connection.execute(sending.limit(1)).first() is not None
+
+    def due(self, now: datetime, *, after: int = 0, limit: int = 500) -> list[Pending]:
+        """The deliveries that are due at ``now``, by number, from the one after ``after``."""
+        query = (
+            select(
+                delivery.c.id,
+                delivery.c.attempt,
+                delivery.c.edition_id,
+                delivery.c.subscription_id,
+                subscriber.c.email,
+                delivery.c.message_id,
+                delivery.c.created_at,
+            )
+            .join(subscriber, subscriber.c.id == delivery.c.subscriber_id)
+            .join(edition, edition.c.id == delivery.c.edition_id)
+            .where(
+                self._may_be_sent(),
+                delivery.c.due_at <= now,
+                delivery.c.id > after,
+                edition.c.message.is_not(None),
+            )
+            .order_by(delivery.c.id)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return [Pending(*row) for row in connection.execute(query)]
+
+    def skip_departed(self, now: datetime) -> int:
+        """Skip what waits for readers who left, were suppressed or erased; tell how many."""
+        stays = (
+            select(subscription.c.id)
+            .join(subscriber, subscriber.c.id == subscription.c.subscriber_id)
+            .where(
+                subscription.c.id == delivery.c.subscription_id,
+                subscription.c.state == SubscriptionState.ACTIVE,
+                subscriber.c.state == SubscriberState.CONFIRMED,
+            )
+        )
+        step = (
+            update(delivery)
+            .where(delivery.c.state.in_(_OPEN), delivery.c.due_at <= now, ~stays.exists())
+            .values(state=DeliveryState.SKIPPED, reply="the reader left before it was sent", updated_at=now)
+        )
+        with self._database.write() as connection:
+            return connection.execute(step).rowcount
+
+    def step(self, results: Sequence[Result], intents: Sequence[Pending], *, now: datetime) -> set[int]:
+        """Record results and take up intents in one commit; return the numbers of the intents granted.
+
+        An intent is refused when the delivery is no longer where ``Pending`` saw it: another has taken it up.
+        """
+        with self._database.write() as connection:
+            if results:
+                connection.execute(_RECORD, [self._recorded(result, now) for result in results])
+            return self._take_up(connection, intents, now) if intents else set()
+
+    def result(self, pending: Pending, *, state: DeliveryState, reply: str, now: datetime) -> Result:
+        """What to record of an attempt just made: a deferral backs off, and gives up after five days."""
+        attempt = pending.attempt + 1
+        if state is DeliveryState.DEFERRED and now - pending.created_at > GIVE_UP_AFTER:
+            tried = f"gave up after {attempt} attempts in {GIVE_UP_AFTER.days} days: {reply}"
+            return Result(pending.id, attempt, DeliveryState.FAILED, tried, now)
+        waits = state in {DeliveryState.DEFERRED, DeliveryState.IN_DOUBT}
+        return Result(pending.id, attempt, state, reply, now + backoff(attempt) if waits else now)
+
+    def _may_be_sent(self) -> ColumnElement[bool]:
+        certain = delivery.c.state.in_((DeliveryState.QUEUED, DeliveryState.DEFERRED))
+        if not self._resend_doubtful:
+            return certain
+        return or_(certain, and_(delivery.c.state == DeliveryState.IN_DOUBT, delivery.c.doubts < MOST_DOUBTS))
+
+    def _take_up(self, connection: Connection, intents: Sequence[Pending], now: datetime) -> set[int]:
+        step = (
+            update(delivery)
+            .where(
+                tuple_(delivery.c.id, delivery.c.attempt).in_([(one.id, one.attempt) for one in intents]),
+                self._may_be_sent(),
+            )
+            .values(
+                state=DeliveryState.SENDING,
+                attempt=delivery.c.attempt + 1,
+                worker=self.leases.worker,
+                lease_until=self.leases.until(),
+                updated_at=now,
+            )
+            .returning(delivery.c.id)
+        )
+        return set(connection.execute(step).scalars())
+
+    def _recorded(self, result: Result, now: datetime) -> dict[str, object]:
+        return {
+            "its_id": result.id,
+            "its_attempt": result.attempt,
+            "state": result.state,
+            "reply": result.reply,
+            "due_at": result.due_at,
+            "doubt": int(result.state is DeliveryState.IN_DOUBT),
+            "updated_at": now,
+        }
+
+
+# A result may also settle what was put in doubt meanwhile, as long as nobody has begun the next attempt.
+_RECORD = (
+    update(delivery)
+    .where(
+        delivery.c.id == bindparam("its_id"),
+        delivery.c.attempt == bindparam("its_attempt"),
+        # Not `in_`, whose list cannot be used with many rows at once.
+        or_(delivery.c.state == DeliveryState.SENDING, delivery.c.state == DeliveryState.IN_DOUBT),
+    )
+    .values(
+        state=bindparam("state"),
+        reply=bindparam("reply"),
+        due_at=bindparam("due_at"),
+        doubts=delivery.c.doubts + bindparam("doubt"),
+        worker=None,
+        lease_until=None,
+        updated_at=bindparam("updated_at"),
+    )
+)

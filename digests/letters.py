@@ -1,0 +1,52 @@
+"""The bytes of each reader's message: the edition's template with this reader's few values put in."""
+
+from collections import OrderedDict
+
+from sqlalchemy import select
+
+from database import Database
+from digests.ledger import Pending
+from digests.model import edition
+from outbox.addresses import recipient_value
+from outbox.message import MessageTemplate
+from subscribers.tokens import TokenSigner
+
+KEPT = 64
+
+
+class EditionLetters:
+    """Splices messages from the editions in the database; keeps the last few editions at hand.
+
+    ``sender`` is the envelope's sender. Each reader's links bear tokens that name the subscription, each
+    signed for one purpose.
+    """
+
+    def __init__(self, database: Database, *, sender: str, signer: TokenSigner) -> None:
+        self.sender = sender
+        self._database = database
+        self._signer = signer
+        self._templates: OrderedDict[int, MessageTemplate] = OrderedDict()
+
+    def data(self, pending: Pending) -> bytes:
+        """The whole message of a delivery, CRLF, no line starting with a dot."""
+        return self._template(pending.edition_id).splice(self.values(pending))
+
+    def values(self, pending: Pending) -> dict[str, bytes]:
+        """What goes where the template's marks are."""
+        return {
+            "TO": recipient_value(pending.email),
+            "MESSAGE_ID": pending.message_id.encode("ascii"),
+            "UNSUBSCRIBE": self._signer.sign("unsubscribe", pending.subscription_id).encode("ascii"),
+            "PREFERENCES": self._signer.sign("preferences", pending.subscription_id).encode("ascii"),
+        }
+
+    def _template(self, number: int) -> MessageTemplate:
+        template = self._templates.get(number)
+        if template is None:
+            with self._database.read() as connection:
+                query = select(edition.c.message).where(edition.c.id == number)
+                template = MessageTemplate.parse(connection.execute(query).scalar_one())
+            self._templates[number] = template
+            if len(self._templates) > KEPT:
+                self._templates.popitem(last=False)
+        return template
