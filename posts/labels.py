@@ -23,7 +23,7 @@ _RUNS = re.compile(r"[-._]{2,}")
 # Reserved for all posts together.
 _RESERVED = {"all"}
 # Windows takes these for devices, with any extension and in any case.
-_DEVICES = {"con", "prn", "aux", "nul", "conin$", "conout$"} | {
+_DEVICES = {"con", "prn", "aux", "nul"} | {
     f"{device}{number}" for device in ("com", "lpt") for number in "0123456789¹²³"
 }
 

@@ -2,20 +2,27 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import Connection, delete, insert, select, update
 
 import labelcast
 from database import Database, open_database, upgrade
+from posts.blog import create_blog
+from posts.labelbook import LabelBook
+from posts.model import PostState, post, post_label
 
 # The one MetaData holds the tables of every room that was imported.
 for _room in ("posts", "subscribers", "feeds", "digests"):
@@ -112,6 +119,121 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="session")
+def _standing(
+    postgres_server: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Database]]:
+    """One migrated database of a kind for the whole run, made when it is first asked for."""
+    opened: dict[str, Database] = {}
+    name = f"labelcast_{uuid.uuid4().hex}"
+    urls = {
+        "sqlite": f"sqlite:///{tmp_path_factory.mktemp('standing') / 'labelcast.db'}",
+        "postgresql": f"{postgres_server}/{name}".replace("postgresql://", "postgresql+psycopg://", 1),
+    }
+
+    def standing(kind: str) -> Database:
+        if kind not in opened:
+            if kind == "postgresql":
+                with psycopg.connect(f"{postgres_server}/postgres", autocommit=True) as server:
+                    server.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
+            opened[kind] = open_database(urls[kind])
+            upgrade(opened[kind])
+        return opened[kind]
+
+    yield standing
+    for database in opened.values():
+        database.dispose()
+    if "postgresql" in opened:
+        with psycopg.connect(f"{postgres_server}/postgres", autocommit=True) as server:
+            server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def connection(request: pytest.FixtureRequest, _standing: Callable[[str], Database]) -> Iterator[Connection]:
+    """A writing transaction on a database with a blog in it, once of each kind; undone afterwards."""
+    with _undone(_standing(request.param)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def sqlite_connection(_standing: Callable[[str], Database]) -> Iterator[Connection]:
+    """As ``connection``, on SQLite only."""
+    with _undone(_standing("sqlite")) as opened:
+        yield opened
+
+
+@contextmanager
+def _undone(database: Database) -> Iterator[Connection]:
+    with database.engine.connect() as opened, opened.begin() as transaction:
+        create_blog(opened, site_url="https://blog.example", now=datetime(2020, 1, 1, tzinfo=UTC))
+        yield opened
+        transaction.rollback()
+
+
+@pytest.fixture
+def store_post() -> Callable[..., int]:
+    """Writes one post as an import of it alone would, and returns its id; one with the same uri is changed.
+
+    For tests that need a post of some state more than they need the way in.
+    """
+    return _store_post
+
+
+def _store_post(
+    connection: Connection,
+    uri: str,
+    *,
+    labels: Sequence[str] = (),
+    published: datetime = datetime(2026, 1, 1, tzinfo=UTC),
+    state: PostState = PostState.LIVE,
+    now: datetime | None = None,
+    title: str = "A post",
+) -> int:
+    now = published if now is None else now
+    book = LabelBook(connection, now=now)
+    known = connection.execute(
+        select(post.c.id, post.c.first_stored, post.c.state).where(post.c.uri == uri)
+    ).first()
+    first_stored = now if known is None else known.first_stored
+    values: dict[str, Any] = {
+        "uri": uri,
+        "url": f"https://blog.example/{uri}",
+        "title": title,
+        "html": f"<p>{title}</p>",
+        "authors": ["Ann"],
+        "published": published,
+        "updated": published,
+        "first_stored": first_stored,
+        "visible_at": max(published, first_stored),
+        "state": state.value,
+        "source_hash": "0" * 64,
+        "notes": [],
+    }
+    if known is None:
+        post_id: int = connection.execute(
+            insert(post).values(revision=1, **values).returning(post.c.id)
+        ).scalar_one()
+        before: set[int] = set()
+    else:
+        post_id = known.id
+        connection.execute(
+            update(post).where(post.c.id == post_id).values(revision=post.c.revision + 1, **values)
+        )
+        mine = post_label.c.post_id == post_id
+        before = set(connection.execute(select(post_label.c.label_id).where(mine)).scalars())
+        connection.execute(delete(post_label).where(mine))
+    written = {label_id: name for name in labels if (label_id := book.label_id(name)) is not None}
+    live = state is PostState.LIVE
+    for label_id, name in written.items():
+        tie = {"post_id": post_id, "label_id": label_id, "written": name}
+        connection.execute(insert(post_label).values(live=live, published=published, **tie))
+    if live or (known is not None and known.state == PostState.LIVE):
+        book.touch(before | set(written))
+        book.touch_blog()
+    book.finish()
+    return post_id
+
+
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder with data made by others, beside the checkout; skips where it is absent."""
     folder = Path(os.environ.get("LABELCAST_TEST_SHARED", ROOT.parent / "shared"))
@@ -201,3 +323,25 @@ def blog(command: Command, tmp_path: Path) -> Path:
     finished = command("init", "--site-url", "https://blog.example")
     assert finished.code == 0, finished.err
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium without a window, driven by Playwright; skips where either is missing.
+
+    For a module, not longer: Playwright's event loop would be in the way of tests that run their own.
+    """
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is missing: pip install playwright"
+    )
+    program = (
+        os.environ.get("LABELCAST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    )
+    if program is None:
+        pytest.skip("chromium is missing: apt install chromium, or set LABELCAST_CHROMIUM to one")
+    quiet = ("background-networking", "component-update", "sync", "quic", "gpu")
+    arguments = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in quiet)]
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=program, args=arguments)
+        yield opened
+        opened.close()
