@@ -103,7 +103,8 @@ def _live_posts(connection: Connection, *only: ColumnElement[bool]) -> Iterator[
         .where(post_label.c.live == true(), *only)
         .group_by(post_label.c.label_id)
     )
-    yield from connection.execute(query).tuples()
+    for row in connection.execute(query):
+        yield row[0], row[1]
 
 
 def find_label(connection: Connection, name_or_slug: str) -> Label | None:
@@ -134,7 +135,8 @@ def unknown_labels(connection: Connection, rule: Rule) -> list[str]:
 def nearest_labels(connection: Connection, name: str, *, limit: int = 3) -> list[str]:
     """Names of labels that look like this one, the likest first, for "did you mean"."""
     key = label_key(name)
-    known = dict(connection.execute(select(label.c.key, label.c.name).order_by(label.c.key)).tuples())
+    rows = connection.execute(select(label.c.key, label.c.name).order_by(label.c.key))
+    known = {row.key: row.name for row in rows}
     near = get_close_matches(key, known, n=limit, cutoff=0.6)
     inside = [other for other in known if key and (key in other or other in key)]
     return [known[other] for other in dict.fromkeys([*near, *inside])][:limit]
