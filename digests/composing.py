@@ -120,10 +120,10 @@ def _base(digest: Digest, edition: Edition, posts: Sequence[Post], publisher: Pu
     site = publisher.site_url
     language = edition.language or digest.language
     primary = language.partition("-")[0].lower()
-    newest = one_line(posts[0].title, 200)
+    title = one_line(digest.title, 200) or digest.slug
     return {
-        "title": one_line(digest.title, 200),
-        "subject": f"{one_line(digest.title, 200)}: {newest}",
+        "title": title,
+        "subject": f"{title}: {one_line(posts[0].title, 200)}",
         "language": language,
         "direction": "rtl" if primary in _RIGHT_TO_LEFT else "ltr",
         # The templates' own words are English, whatever the posts are in: a screen reader must know.

@@ -13,17 +13,19 @@ from digests.model import Edition
 from posts.model import Post
 from templates import excerpt, shorten, to_text
 from templates.environment import day, segment
-from templates.plaintext import prose
+from templates.markup import prose
 
 # A post of so many words is shown whole among others; a longer one begins, and its page goes on.
 WHOLE_WORDS = 120
-EXCERPT_WORDS = 60
+# How much of a longer one: words, characters; more of it when the mail holds no other.
+EXCERPT = (60, 420)
+LONE_EXCERPT = (200, 1400)
 # However odd a post is, what it shows outside its own text stays short.
 TITLE_LENGTH = 250
 NAME_LENGTH = 80
 LABELS_SHOWN = 8
 
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ILLEGIBLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class PostView:
 
 def legible(text: str) -> str:
     """``text`` without what no message may hold: control characters, noncharacters, half surrogates."""
-    return _NO_XML.sub("", text)
+    return _ILLEGIBLE.sub("", text)
 
 
 def one_line(text: str, length: int) -> str:
@@ -78,16 +80,17 @@ def views(posts: Sequence[Post], *, site_url: str, timezone: str, whole: bool) -
 
     With ``whole``, a post that is alone, short, or has no page to go on at, is shown whole.
     """
+    extent = LONE_EXCERPT if len(posts) == 1 else EXCERPT
     for post in posts:
         is_whole = whole and (len(posts) == 1 or not web_address(post.url) or _is_short(post))
-        yield _view(post, site_url=site_url, timezone=timezone, whole=is_whole)
+        yield _view(post, site_url=site_url, timezone=timezone, whole=is_whole, extent=extent)
 
 
 def _is_short(post: Post) -> bool:
     return len(prose(post.html, enough=WHOLE_WORDS * 20).split()) <= WHOLE_WORDS and len(post.html) < 4_000
 
 
-def _view(post: Post, *, site_url: str, timezone: str, whole: bool) -> PostView:
+def _view(post: Post, *, site_url: str, timezone: str, whole: bool, extent: tuple[int, int]) -> PostView:
     html = legible(post.html)
     names = [one_line(name, NAME_LENGTH) for name in post.labels]
     labels = tuple(
@@ -97,13 +100,13 @@ def _view(post: Post, *, site_url: str, timezone: str, whole: bool) -> PostView:
     author = one_line(", ".join(post.authors), NAME_LENGTH)
     about = [day(post.published, timezone), author, ", ".join(label.name for label in labels)]
     return PostView(
-        title=one_line(post.title, TITLE_LENGTH),
+        title=one_line(post.title, TITLE_LENGTH) or "Untitled",
         url=web_address(post.url),
         published=post.published,
         author=author,
         labels=labels,
         more_labels=len(names) - len(labels),
-        excerpt=excerpt(html, EXCERPT_WORDS),
+        excerpt=excerpt(html, *extent),
         html=mail_html(html) if whole else None,
         text=to_text(html) if whole else None,
         about=" · ".join(filter(None, about)),

@@ -1,95 +1,15 @@
 """A post's HTML as text for people: wrapped, with lists, quotes and code, links as numbered notes."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lxml import etree, html
+from lxml import html
 
+from templates.markup import LINED, SILENT, SPACED, parse, walk
 from templates.wrapping import columns, wrap
 
 _WHITE = re.compile(r"[ \t\n\r\f]+")
-_SILENT = frozenset(
-    {"script", "style", "head", "title", "template", "noscript", "svg", "math", "form", "object"}
-)
-_HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
-# A blank line stands before and after these.
-_SPACED = _HEADINGS | {
-    "p",
-    "ul",
-    "ol",
-    "dl",
-    "blockquote",
-    "pre",
-    "table",
-    "figure",
-    "hr",
-    "address",
-    "details",
-}
-# These only begin a new line.
-_LINED = frozenset(
-    {"article", "aside", "caption", "center", "dd", "div", "dt", "fieldset", "figcaption", "footer", "header"}
-    | {"li", "main", "nav", "section", "summary", "tr"}
-)
-# Passed over by an excerpt.
-_NO_PROSE = _HEADINGS | {"pre", "table", "figure", "dl"}
-
-
-def parse(source: str) -> html.HtmlElement:
-    """A post's HTML as the children of one ``div``; whatever it is, it parses."""
-    try:
-        return html.fragment_fromstring(source, create_parent="div")
-    except (etree.ParserError, etree.XMLSyntaxError, ValueError):
-        element = html.Element("div")
-        element.text = re.sub(r"<[^>]*>|[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", " ", source)
-        return element
-
-
-def prose(source: str, *, enough: int = 1_000_000) -> str:
-    """The words of a post's paragraphs on one line, until there are ``enough`` characters of them.
-
-    Falls back to all of its text when it has no paragraphs (a picture, a table).
-    """
-    tree = parse(source)
-    text = _words(tree, _SILENT | _NO_PROSE, enough)
-    return text or _words(tree, _SILENT, enough)
-
-
-def _words(tree: html.HtmlElement, skipped: frozenset[str], enough: int) -> str:
-    found: list[str] = []
-    size = 0
-    for event, element, inside in _walk(tree, skipped):
-        if element.tag in _SPACED or element.tag in _LINED or element.tag == "br":
-            found.append(" ")
-        text = element.text if event == "start" and inside else element.tail if event == "end" else None
-        if text:
-            found.append(text)
-            size += len(text)
-        if size > enough:
-            break
-    return " ".join("".join(found).split())
-
-
-def _walk(tree: html.HtmlElement, skipped: frozenset[str]) -> Iterator[tuple[str, html.HtmlElement, bool]]:
-    """Each element's start and end; of a skipped one and of a comment only the two, with nothing inside.
-
-    By hand and not by recursion: a hostile post nests deeper than Python's stack.
-    """
-    silent = 0
-    for event, element in etree.iterwalk(tree, events=("start", "end", "comment", "pi")):
-        if event in ("comment", "pi"):
-            if not silent:
-                yield "end", element, False
-            continue
-        enters = event == "start"
-        skips = element.tag in skipped
-        if skips and not enters:
-            silent -= 1
-        if not silent:
-            yield event, element, not skips
-        if skips and enters:
-            silent += 1
+_PLAYERS = frozenset({"iframe", "video", "audio", "embed"})
 
 
 @dataclass(slots=True)
@@ -171,7 +91,7 @@ def to_text(source: str, width: int = 72, *, links: bool = True) -> str:
     stays as it is. A URL too long for a line is never broken.
     """
     writer = _Writer(width, links=links)
-    for event, element, inside in _walk(parse(source), _SILENT):
+    for event, element, inside in walk(parse(source), SILENT):
         if event == "start":
             _start(writer, element)
             if inside:
@@ -192,11 +112,13 @@ def _start(writer: _Writer, element: html.HtmlElement) -> None:
         writer.break_line()
     elif tag == "img":
         _picture(writer, element)
+    elif tag in _PLAYERS and (address := element.get("src")):
+        writer.text(f"[{element.get('title') or 'player'}: {address}]")
     elif tag in ("td", "th") and element.getprevious() is not None:
         writer.text(" | ")
-    elif tag in _SPACED and not _is_nested_list(element):
+    elif tag in SPACED and not _is_nested_list(element):
         writer.space()
-    elif tag in _SPACED or tag in _LINED:
+    elif tag in SPACED or tag in LINED:
         writer.flush()
     if tag == "hr":
         writer.text("* * *")
@@ -250,9 +172,9 @@ def _end(writer: _Writer, element: html.HtmlElement) -> None:
         return
     if tag == "a" and writer.links:
         _link(writer, element)
-    if tag in _SPACED and not _is_nested_list(element):
+    if tag in SPACED and not _is_nested_list(element):
         writer.space()
-    elif tag in _SPACED or tag in _LINED:
+    elif tag in SPACED or tag in LINED:
         writer.flush()
     if tag == "pre":
         writer.verbatim -= 1

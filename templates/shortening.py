@@ -2,7 +2,7 @@
 
 import re
 
-from templates.plaintext import prose
+from templates.markup import prose
 
 ELLIPSIS = "…"
 # A sentence's end, where an excerpt likes to stop.
