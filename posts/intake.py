@@ -1,0 +1,115 @@
+"""Posts into the database: a source is read and cleaned first, then stored whole or not at all."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Connection, select, true, update
+
+from database import Database
+from posts.blog import get_blog
+from posts.labelbook import LabelBook
+from posts.model import PostState, SkippedPost, SourcePost, post, post_label
+from posts.revisions import batched
+from posts.sanitize import Sanitizer
+from posts.spool import Spool
+from posts.writing import PostWriter
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import did. ``notes`` is the number of its posts that had something cleaned."""
+
+    new: int
+    updated: int
+    unchanged: int
+    skipped: tuple[SkippedPost, ...]
+    notes: int
+
+
+def store_posts(
+    database: Database,
+    items: Iterable[SourcePost | SkippedPost],
+    *,
+    now: datetime,
+    clock: Callable[[], datetime] | None = None,
+    labels: Sequence[str] = (),
+    dry_run: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> ImportReport:
+    """Store a source's posts, each also under ``labels``; nothing at all when reading the source fails.
+
+    First everything is read and cleaned into a temporary file, whatever its size; then one short transaction
+    writes what is new or changed. The same import again touches no row. ``progress`` is told how many items
+    were read so far. ``dry_run`` does all of it and takes it back.
+
+    ``clock``, when given, is asked once the transaction holds back other writers, and what it says counts as
+    ``now`` from there on: no digest can then have closed a window that a new post falls into.
+
+    Raises what the items raise, ``SpoolError``, ``DatabaseUnavailable``, ``posts.blog.BlogMissing``.
+    """
+    with Spool() as spool:
+        skipped = _read(items, spool, labels=labels, now=now, progress=progress)
+        with database.write() as connection:
+            get_blog(connection, lock=True)
+            stored_at = now if clock is None else max(now, clock())
+            book = LabelBook(connection, now=stored_at)
+            writer = PostWriter(connection, book, now=stored_at)
+            for posts in spool.batches(BATCH):
+                writer.write(posts)
+            book.finish()
+            if dry_run:
+                connection.rollback()
+        return ImportReport(writer.new, writer.updated, writer.unchanged, tuple(skipped), spool.noted)
+
+
+def _read(
+    items: Iterable[SourcePost | SkippedPost],
+    spool: Spool,
+    *,
+    labels: Sequence[str],
+    now: datetime,
+    progress: Callable[[int], None] | None,
+) -> list[SkippedPost]:
+    sanitizer = Sanitizer()
+    skipped = []
+    for number, item in enumerate(items, start=1):
+        found = item
+        if isinstance(found, SourcePost):
+            source = replace(found, labels=(*found.labels, *labels)) if labels else found
+            cleaned = sanitizer.clean(source, now=now)
+            lost = cleaned if isinstance(cleaned, SkippedPost) else spool.add(cleaned)
+        else:
+            lost = found
+        if lost is not None:
+            skipped.append(lost)
+        if progress is not None:
+            progress(number)
+    return skipped
+
+
+def release_scheduled(connection: Connection, *, now: datetime) -> int:
+    """Make the scheduled posts live whose time has come; tell how many there were.
+
+    They are news from the instant they were promised for, so call it before any window up to ``now`` closes.
+    """
+    due = select(post.c.id).where(post.c.state == PostState.SCHEDULED.value, post.c.published <= now)
+    if connection.execute(due.limit(1)).first() is None:
+        return 0
+    book = LabelBook(connection, now=now)
+    # Asked again: another process may have been faster while this one waited for its turn.
+    numbers = connection.execute(due.order_by(post.c.id)).scalars().all()
+    for some in batched(numbers):
+        connection.execute(
+            update(post)
+            .where(post.c.id.in_(some))
+            .values(state=PostState.LIVE.value, revision=post.c.revision + 1)
+        )
+        connection.execute(update(post_label).where(post_label.c.post_id.in_(some)).values(live=true()))
+        touched = select(post_label.c.label_id).where(post_label.c.post_id.in_(some)).distinct()
+        book.touch(connection.execute(touched).scalars().all())
+        book.touch_blog()
+    book.finish()
+    return len(numbers)
