@@ -52,7 +52,7 @@ def _write_new(file: Path, text: str) -> bool:
             stream.write(text)
     except FileExistsError:
         if not file.is_file():
-            raise SettingsError(f"{file}: is there and is no file; name another folder") from None
+            raise SettingsError(f"{file}: cannot be written: something else is in its place") from None
         return False
     except OSError as error:
         raise SettingsError(f"{file}: cannot be written: {error.strerror}") from error
@@ -87,6 +87,7 @@ transport = "maildir:outbox"        # or smtp://user:password@host:587, smtps://
 from = "labelcast@localhost"        # The News <news@example.org>
 reply_to = ""
 postal_address = ""                 # the law of many countries wants one under a digest
+connections = 4
 
 [feeds]
 entries = 25

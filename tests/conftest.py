@@ -272,6 +272,7 @@ class Finished:
     @property
     def json(self) -> Any:
         """What it answered, as the one JSON document that it is."""
+        assert self.code == 0, self.err
         return json.loads(self.out)
 
 

@@ -1,0 +1,131 @@
+"""The documentation tells every setting, command and option there is, and none that is not."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from labelcast.cli.app import app
+from labelcast.settings import Settings, known_keys
+
+# On every command, and told once.
+EVERYWHERE = {"--help", "-h"}
+
+
+def _commands(command: Any = None, path: str = "labelcast") -> Iterator[tuple[str, set[str], list[str]]]:
+    """Each command: its path, its options, its arguments."""
+    command = command or typer.main.get_command(app)
+    options = {
+        name
+        for parameter in command.params
+        if parameter.param_type_name == "option"
+        for name in parameter.opts
+    }
+    arguments = [
+        str(parameter.metavar or parameter.name)
+        for parameter in command.params
+        if parameter.param_type_name == "argument"
+    ]
+    yield path, options - EVERYWHERE, arguments
+    for name, inner in sorted(getattr(command, "commands", {}).items()):
+        yield from _commands(inner, f"{path} {name}")
+
+
+COMMANDS = {path: (options, arguments) for path, options, arguments in _commands()}
+
+
+@pytest.fixture(scope="module")
+def sections(checkout: Path) -> dict[str, str]:
+    """Each command's part of the documentation, by its path; what stands before them is the program's."""
+    text = (checkout / "docs" / "commands.md").read_text(encoding="utf-8")
+    intro, *parts = re.split(r"^#{2,3} `(labelcast[^`]*)`\n", text, flags=re.MULTILINE)
+    headings = dict(zip(parts[::2], parts[1::2], strict=True))
+    found = {re.sub(r" [\[A-Z].*", "", heading): body for heading, body in headings.items()}
+    assert len(found) == len(headings), "a command is told twice"
+    return {"labelcast": intro} | found
+
+
+def _headings(checkout: Path) -> set[str]:
+    text = (checkout / "docs" / "commands.md").read_text(encoding="utf-8")
+    return set(re.findall(r"^#{2,3} `(labelcast[^`]*)`$", text, flags=re.MULTILINE))
+
+
+def test_every_command_is_told_and_none_that_is_not_there(sections: dict[str, str]) -> None:
+    assert set(sections) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_option_is_told_and_none_that_is_not_there(sections: dict[str, str], path: str) -> None:
+    told = set(re.findall(r"`(--?[a-z][a-z-]*)[ `]", sections[path])) - EVERYWHERE
+    options, _ = COMMANDS[path]
+    of_the_group = {"--json"} if path == "labelcast" else set()
+    assert told - of_the_group == options
+
+
+@pytest.mark.parametrize("path", [path for path, (_, arguments) in COMMANDS.items() if arguments])
+def test_a_heading_shows_the_arguments(checkout: Path, path: str) -> None:
+    assert " ".join([path, *COMMANDS[path][1]]) in _headings(checkout)
+
+
+def test_every_setting_is_told_and_none_that_is_not_there(checkout: Path) -> None:
+    text = (checkout / "docs" / "settings.md").read_text(encoding="utf-8")
+    table, told = "", set()
+    for line in text.splitlines():
+        if line.startswith("## "):
+            named = re.fullmatch(r"## `\[(\w+)\]`", line)
+            table = f"{named[1]}." if named else ""
+        elif found := re.match(r"\| `(\w+)` \|", line):
+            told.add(table + found[1])
+    assert told == set(known_keys())
+
+
+def test_the_defaults_told_are_the_defaults(checkout: Path) -> None:
+    text = (checkout / "docs" / "settings.md").read_text(encoding="utf-8")
+    defaults = Settings(secret_key=("0123456789abcdef0123",)).model_dump(by_alias=True)
+    flat = {key: value for key, value in defaults.items() if not isinstance(value, dict)}
+    flat |= {
+        f"{t}.{key}": value
+        for t, table in defaults.items()
+        if isinstance(table, dict)
+        for key, value in table.items()
+    }
+    table = ""
+    checked = 0
+    for line in text.splitlines():
+        if line.startswith("## "):
+            named = re.fullmatch(r"## `\[(\w+)\]`", line)
+            table = f"{named[1]}." if named else ""
+        elif found := re.match(r"\| `(\w+)` \| `([^`]+)` \|", line):
+            value = flat[table + found[1]]
+            assert found[2] == (f"{value:g}" if isinstance(value, float) else str(value)), line
+            checked += 1
+    assert checked > 10
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/architecture.md", "docs/tutorial.md", "docs/commands.md", "docs/settings.md"]
+)
+def test_links_lead_somewhere(checkout: Path, page: str) -> None:
+    text = (checkout / page).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        if not target.startswith("http"):
+            assert (checkout / page).parent.joinpath(target).exists(), target
+    assert text.startswith("# ")
+
+
+def test_every_dependency_has_its_reason(checkout: Path) -> None:
+    reasons = (checkout / "docs" / "architecture.md").read_text(encoding="utf-8").lower()
+    project = (checkout / "pyproject.toml").read_text(encoding="utf-8")
+    listed = project.partition("dependencies = [")[2].partition("\n]")[0]
+    names = re.findall(r'^    "([a-z0-9-]+)', listed, flags=re.MULTILINE)
+    assert len(names) > 10
+    assert not [name for name in names if name not in reasons]
+
+
+def test_documentation_names_the_paths_of_rooms_that_are_there(checkout: Path) -> None:
+    text = (checkout / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for room in re.findall(r"^\| \d \| `([^`]+)` \|", text, flags=re.MULTILINE):
+        assert (checkout / room).exists(), room
