@@ -1,10 +1,10 @@
 """Labels while posts are being stored: found or made by name, named as most posts write them."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select, true, update
+from sqlalchemy import Connection, bindparam, func, insert, select, true, update
 
 from posts.blog import get_blog
 from posts.labels import clean_name, label_key, slugify
@@ -108,20 +108,22 @@ class LabelBook:
             self._connection.execute(update(label).where(label.c.id.in_(some)).values(is_contested=True))
         self._contested |= self._newly_contested
 
-    def _vote(self) -> list[int]:
+    def _vote(self) -> Collection[int]:
         """Give each contested label the name that most of its live posts write; return those renamed.
 
         Between equals the first in the order of code points wins, whatever order they were imported in.
         """
-        renamed = []
         contested = self._contested & (self._touched | self._newly_contested) - self._chosen
-        for label_id, votes in sorted(self._count(contested).items()):
+        renamed: dict[int, str] = {}
+        for label_id, votes in self._count(contested).items():
             name = min(votes, key=lambda form: (-votes[form], form))
             if name != self._names[label_id]:
-                self._connection.execute(update(label).where(label.c.id == label_id).values(name=name))
-                self._names[label_id] = name
-                renamed.append(label_id)
-        return renamed
+                renamed[label_id] = name
+        if renamed:
+            one = update(label).where(label.c.id == bindparam("voted")).values(name=bindparam("as"))
+            self._connection.execute(one, [{"voted": key, "as": name} for key, name in renamed.items()])
+            self._names |= renamed
+        return renamed.keys()
 
     def _count(self, label_ids: Iterable[int]) -> dict[int, Counter[str]]:
         counted: dict[int, Counter[str]] = {}

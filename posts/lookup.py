@@ -145,4 +145,4 @@ def nearest_labels(connection: Connection, name: str, *, limit: int = 3) -> list
 def label_aliases(connection: Connection) -> dict[str, str]:
     """Slugs that labels once had, each with the slug its label has now."""
     query = select(label_alias.c.slug, label.c.slug).join(label, label.c.id == label_alias.c.label_id)
-    return {old: new for old, new in connection.execute(query)}
+    return {row[0]: row[1] for row in connection.execute(query) if row[0] is not None}

@@ -8,27 +8,26 @@ backslash inside it. A rule prints as text that parses back to the same rule.
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from posts.labels import clean_name, label_key
+from posts.ruletokens import KEYWORDS, RuleError, Token, tokens
+
+__all__ = [
+    "All",
+    "And",
+    "HasLabel",
+    "Not",
+    "Or",
+    "Rule",
+    "RuleError",
+    "matches",
+    "parse",
+    "rule_labels",
+]
 
 MAX_DEPTH = 50
 MAX_LABELS = 100
-KEYWORDS = frozenset({"and", "or", "not", "all"})
-
-_TOKEN = re.compile(r'\s*(?:(?P<bracket>[()])|(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<word>[^\s()"]+))', re.DOTALL)
 _BARE = re.compile(r'[^\s()"]+')
-
-
-class RuleError(ValueError):
-    """A rule that does not parse; ``position`` is where, counted in characters from 0."""
-
-    def __init__(self, reason: str, *, position: int, text: str) -> None:
-        """Say the place as a person counts it, from 1, and what stands there."""
-        here = text[position:].split(maxsplit=1)
-        place = f"at character {position + 1} ({here[0][:40]!r})" if here else "at its end"
-        super().__init__(f"rule {text[:200]!r}, {place}: {reason}")
-        self.position = position
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,35 +143,12 @@ def parse(text: str) -> Rule:
     return _Parser(text).rule()
 
 
-class _Token(NamedTuple):
-    kind: str
-    text: str
-    position: int
-
-
-def _tokens(text: str) -> list[_Token]:
-    found: list[_Token] = []
-    position = 0
-    end = len(text.rstrip())
-    while position < end:
-        match = _TOKEN.match(text, position)
-        if match is None or match.lastgroup is None:
-            start = text.index('"', position)
-            raise RuleError('the quote is not closed: write a second "', position=start, text=text)
-        kind, value = match.lastgroup, match[match.lastgroup]
-        if kind == "word" and value.casefold() in KEYWORDS:
-            kind = value.casefold()
-        found.append(_Token(kind, value, match.start(match.lastgroup)))
-        position = match.end()
-    return [*found, _Token("end", "", len(text))]
-
-
 class _Parser:
     """Recursive descent: one method for each strength of binding."""
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._tokens = _tokens(text)
+        self._tokens = tokens(text)
         self._next = 0
         self._depth = 0
         self._labels = 0
@@ -233,7 +209,7 @@ class _Parser:
             return self._label(token)
         raise self._error("a label's name is missing here", token)
 
-    def _label(self, token: _Token) -> HasLabel:
+    def _label(self, token: Token) -> HasLabel:
         self._labels += 1
         if self._labels > MAX_LABELS:
             raise self._error(f"more than {MAX_LABELS} labels in one rule", token)
@@ -247,14 +223,14 @@ class _Parser:
         except ValueError as error:
             raise self._error("the label's name is empty", token) from error
 
-    def _peek(self) -> _Token:
+    def _peek(self) -> Token:
         return self._tokens[self._next]
 
-    def _take(self) -> _Token:
+    def _take(self) -> Token:
         token = self._tokens[self._next]
         if token.kind != "end":
             self._next += 1
         return token
 
-    def _error(self, reason: str, token: _Token) -> RuleError:
+    def _error(self, reason: str, token: Token) -> RuleError:
         return RuleError(reason, position=token.position, text=self._text)
