@@ -1,0 +1,102 @@
+"""Feeds that are no well-formed XML: feedparser reads what can be read."""
+
+import io
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import feedparser
+
+from posts.importers.encodings import decode
+from posts.importers.errors import ImporterError, one_line
+from posts.importers.feed_entry import FeedEntry, to_post
+from posts.importers.ids import host_of, web_url
+from posts.importers.markup import paragraphs, plain, title_text
+from posts.importers.source import Source
+from posts.importers.xml import XmlFault, first_element
+from posts.model import SkippedPost, SourcePost
+
+# feedparser holds it all several times over, and is slow on what is broken on purpose.
+MAX_BYTES = 4 << 20
+_END = re.compile(r"</\s*(?:\w+:)?(?:rss|feed|RDF)\b[^<]*\Z", re.IGNORECASE)
+_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+_HTML_TYPES = {"text/html", "application/xhtml+xml"}
+
+
+def read_broken(source: Source, fault: XmlFault) -> Iterator[SourcePost | SkippedPost]:
+    """The posts of a feed in which ``fault`` was found; raises it when the feed is cut off or too large."""
+    with source.open() as stream:
+        data = stream.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise fault
+    text = _ILLEGAL.sub("", decode(data, source.charset))
+    start = first_element(text, source.name)
+    if start is None:
+        raise fault
+    if not _END.search(text.rstrip()):
+        raise ImporterError(
+            f"{source.name}:{text.count(chr(10)) + 1}: is cut off: the feed does not end"
+        ) from fault
+    parsed = _parse(source, text[start:], fault)
+    site = web_url(_string(parsed.feed, "link"), base=source.url) or source.url
+    note = f"the feed is broken and was read as far as can be: {str(fault).partition(': ')[2]}"
+    for number, entry in enumerate(parsed.entries, start=1):
+        yield to_post(_entry(entry, f"entry {number}", site, note), scope=host_of(site))
+
+
+def _parse(source: Source, text: str, fault: XmlFault) -> Any:
+    """The feed as feedparser sees it: bytes in memory, so nothing is fetched, and no DTD."""
+    try:
+        return feedparser.parse(
+            io.BytesIO(text.encode("utf-8", "replace")),
+            response_headers={
+                "content-type": "application/xml; charset=utf-8",
+                "content-location": source.url or "",
+            },
+            # Posts are cleaned when they are stored, and by what is known then of their links.
+            sanitize_html=False,
+            resolve_relative_uris="xml:base" in text,
+        )
+    except Exception as error:
+        # It is given what is broken on purpose, and has no errors of its own to tell.
+        raise ImporterError(f"{fault}; nor can it be mended: {one_line(type(error).__name__)}") from error
+
+
+def _entry(entry: Any, where: str, site: str | None, note: str) -> FeedEntry:
+    identity, link = _string(entry, "id"), _string(entry, "link")
+    detail = dict.get(entry, "title_detail") or {}
+    title = _string(entry, "title")
+    return FeedEntry(
+        id=identity,
+        # feedparser gives the id for a link where there is none.
+        link="" if dict.get(entry, "guidislink") and not identity.startswith("http") else link,
+        title=(plain(title) if dict.get(detail, "type") in _HTML_TYPES else title_text(title)) or None,
+        html=_html(entry),
+        published=_string(entry, "published") or _string(entry, "created"),
+        updated=_string(entry, "updated"),
+        labels=[
+            dict.get(tag, "label") or dict.get(tag, "term") or "" for tag in dict.get(entry, "tags") or []
+        ],
+        authors=[dict.get(author, "name") or "" for author in dict.get(entry, "authors") or []],
+        where=where,
+        base=site,
+        notes=(note,),
+    )
+
+
+def _html(entry: Any) -> str:
+    constructs = [*(dict.get(entry, "content") or [])]
+    if detail := dict.get(entry, "summary_detail"):
+        constructs.append(detail)
+    constructs.sort(key=lambda content: dict.get(content, "type") not in _HTML_TYPES)
+    for content in constructs:
+        value = dict.get(content, "value") or ""
+        if value.strip():
+            return value if dict.get(content, "type") in _HTML_TYPES else paragraphs(value)
+    return _string(entry, "summary")
+
+
+def _string(holder: Any, key: str) -> str:
+    # Through dict: feedparser's own look-up gives another key's value for an absent one, with a warning.
+    value = dict.get(holder, key)
+    return value if isinstance(value, str) else ""

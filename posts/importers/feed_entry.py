@@ -1,0 +1,78 @@
+"""What every kind of feed comes down to: an entry, and how it becomes a post."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from posts.importers.dates import NoDate, parse_any
+from posts.importers.errors import one_line
+from posts.importers.ids import permanent_id, web_url
+from posts.model import PostState, SkippedPost, SourcePost
+
+_ADDRESS = re.compile(r"[^\s@<>()]+@[^\s@<>()]+")
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEntry:
+    """An entry as its feed writes it; ``base`` is what its link is relative to."""
+
+    id: str
+    link: str
+    title: str | None
+    html: str
+    published: str
+    updated: str
+    labels: Sequence[str]
+    authors: Sequence[str]
+    where: str
+    base: str | None = None
+    state: PostState = PostState.LIVE
+    notes: Sequence[str] = ()
+
+
+def to_post(entry: FeedEntry, *, scope: str) -> SourcePost | SkippedPost:
+    """The entry as a post, or why it is none; ``scope`` is the site's host, for ids that are no IRIs."""
+    url = web_url(entry.link, base=entry.base)
+    uri, note = permanent_id(entry.id, scope=scope)
+    if uri is None and url is None:
+        return SkippedPost(
+            id=one_line(entry.title or ""), reason="it has no id and no link", where=entry.where
+        )
+    try:
+        published, updated = (
+            parse_any(text) if text.strip() else None for text in (entry.published, entry.updated)
+        )
+    except NoDate as error:
+        return SkippedPost(id=one_line(entry.id or url or ""), reason=str(error), where=entry.where)
+    notes = [*entry.notes, note or ""]
+    if entry.link.strip() and url is None and entry.link.strip() != entry.id.strip():
+        notes.append(f"its link “{one_line(entry.link)}” is no http or https address and was left out")
+    return SourcePost(
+        uri=uri,
+        url=url,
+        title=entry.title or None,
+        html=entry.html,
+        published=published,
+        updated=updated,
+        labels=distinct(entry.labels),
+        authors=distinct(map(author_name, entry.authors)),
+        state=entry.state,
+        where=entry.where,
+        notes=tuple(note for note in notes if note),
+    )
+
+
+def author_name(written: str) -> str:
+    """The name in ``me@example.org (Name)`` or ``Name <me@example.org>``; empty where only an address stands.
+
+    An address is not given on: a feed is public.
+    """
+    if "@" not in written:
+        return " ".join(written.split())
+    bare = _ADDRESS.sub("", written)
+    return " ".join(re.sub(r"[<>()]", " ", bare).split())
+
+
+def distinct(texts: Iterable[str]) -> tuple[str, ...]:
+    """The texts that hold anything, each once, in their order, white space collapsed."""
+    return tuple(dict.fromkeys(flat for text in texts if (flat := " ".join(text.split()))))

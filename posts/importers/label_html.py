@@ -1,0 +1,147 @@
+"""A label page saved as HTML, of Blogger's own templates: with links, ids, labels and exact times."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, tzinfo
+from urllib.parse import unquote
+
+from lxml import etree, html
+
+from posts.importers.date_headings import parse_date_heading
+from posts.importers.dates import NoDate, midnight, parse_any
+from posts.importers.errors import ImporterError, one_line
+from posts.importers.ids import derived_id, web_url
+from posts.importers.label_text import HEADER
+from posts.importers.markup import inner_html
+from posts.importers.tree import find, find_texts, flat_text
+from posts.model import SkippedPost, SourcePost
+
+_BLOG_ID = re.compile(r"""blogI[dD]=(\d{5,20})|['"]blogId['"]\s*(?:content|:)\s*=?\s*['"](\d{5,20})""")
+_POST_ID = re.compile(r"\d{5,20}")
+_LABEL_URL = re.compile(r"/search/label/([^/?#\"']+)")
+_CLEAR = re.compile(r'(?:<div style="clear: ?both;?">\s*</div>\s*)+\Z')
+
+
+def _classed(*names: str) -> str:
+    """An XPath condition: the element has one of these classes."""
+    return " or ".join(f"contains(concat(' ', normalize-space(@class), ' '), ' {name} ')" for name in names)
+
+
+_POSTS = etree.XPath(f"//*[({_classed('post')}) and .//*[{_classed('post-body')}]]")
+_BODY = etree.XPath(f"(.//*[{_classed('post-body')}])[1]")
+_SNIPPET = etree.XPath(f".//*[{_classed('post-snippet', 'snippet-container')}]")
+_TITLE = etree.XPath(f"(.//*[{_classed('post-title')}])[1]")
+_LINKS = etree.XPath(
+    f"(.//*[{_classed('post-title')}]//a | .//*[{_classed('post-title')}]/ancestor::a"
+    f" | .//a[{_classed('timestamp-link')}] | .//a[@title='permanent link'])/@href"
+)
+_TIMES = etree.XPath(
+    ".//abbr[@title and contains(@class, 'published')]/@title | .//time/@datetime"
+    " | .//*[@itemprop='datePublished']/@title | .//*[@itemprop='datePublished']/@content"
+)
+_UPDATED = etree.XPath(".//*[@itemprop='dateModified']/@title | .//*[@itemprop='dateModified']/@content")
+_HEADING = etree.XPath(f"(preceding::*[{_classed('date-header')}])[last()]")
+_AUTHORS = etree.XPath(f".//*[{_classed('post-author')}]//*[{_classed('fn')}]")
+_LABELS = etree.XPath(f".//*[{_classed('post-labels')}]//a[@rel='tag' or contains(@href, '/search/label/')]")
+_IDS = etree.XPath(
+    ".//meta[@itemprop='postId']/@content | .//a[@name]/@name | .//*[contains(@id, 'post-body-')]/@id"
+)
+_JUMP = etree.XPath(f".//*[{_classed('jump-link')}]")
+_STATUS = etree.XPath(
+    f"//*[{_classed('status-msg-body', 'status-msg-wrap', 'search-label', 'search-query')}]"
+)
+_CANONICAL = etree.XPath("//link[@rel='canonical']/@href | //meta[@property='og:url']/@content")
+
+
+def read_html(text: str, *, name: str, timezone: tzinfo) -> Iterator[SourcePost | SkippedPost]:
+    """The posts of a page, in its order; raises ``ImporterError`` when it holds none."""
+    # Blogger's pages are nested far less deep than the parser's own limit of 256.
+    parser = html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True)
+    try:
+        page = html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
+    except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
+        raise ImporterError(f"{name}: cannot be read as HTML: {error}") from error
+    found = [
+        element
+        for element in find(_POSTS, page)
+        if not any(_is_post(outer) for outer in element.iterancestors())
+    ]
+    if not found:
+        raise ImporterError(
+            f"{name}: holds no posts in the markup of Blogger's templates (class “post-body”)"
+        )
+    label, blog = _page_label(page), _blog_id(text)
+    for number, element in enumerate(found, start=1):
+        yield _post(element, label=label, blog=blog, where=f"post {number}", timezone=timezone)
+
+
+def _is_post(element: etree._Element) -> bool:
+    return "post" in (element.get("class") or "").split()
+
+
+def _page_label(page: etree._Element) -> str | None:
+    for status in find(_STATUS, page):
+        if found := HEADER.match(flat_text(status)):
+            header = HEADER.fullmatch(flat_text(status)) or found
+            return header["label"].strip(" .“”\"'") or None
+    for address in find_texts(_CANONICAL, page):
+        if found := _LABEL_URL.search(address):
+            return unquote(found[1].replace("+", " ")) or None
+    return None
+
+
+def _blog_id(text: str) -> str | None:
+    found = _BLOG_ID.search(text)
+    return (found[1] or found[2]) if found else None
+
+
+def _post(
+    element: etree._Element, *, label: str | None, blog: str | None, where: str, timezone: tzinfo
+) -> SourcePost | SkippedPost:
+    body = find(_BODY, element)[0]
+    url = next(filter(None, map(web_url, find_texts(_LINKS, element))), None)
+    title = " ".join(flat_text(heading) for heading in find(_TITLE, element))
+    if find(_SNIPPET, element) or "snippet" in (body.get("class") or ""):
+        reason = "the page holds only a teaser of it; import the blog's feed or export instead"
+        return SkippedPost(id=url or one_line(title), reason=reason, where=where)
+    try:
+        published = _published(element, timezone)
+        updated = next(map(parse_any, find_texts(_UPDATED, element)), None)
+    except NoDate as error:
+        return SkippedPost(id=url or one_line(title), reason=str(error), where=where)
+    names = {
+        name.casefold(): name
+        for name in (*([label] if label else []), *map(flat_text, find(_LABELS, element)))
+        if name
+    }
+    jump = "the page holds only its beginning (it goes on behind a “read more” link)"
+    return SourcePost(
+        uri=_id(element, blog) or (None if url else derived_id("label page", str(published), title)),
+        url=url,
+        title=title or None,
+        html=_CLEAR.sub("", inner_html(body)).strip(),
+        published=published,
+        updated=updated,
+        labels=tuple(names.values()),
+        authors=tuple(dict.fromkeys(filter(None, map(flat_text, find(_AUTHORS, element))))),
+        where=where,
+        notes=(jump,) if find(_JUMP, element) else (),
+    )
+
+
+def _id(element: etree._Element, blog: str | None) -> str | None:
+    """The id that Blogger's feeds and exports give the post, where the page tells both its parts."""
+    for written in find_texts(_IDS, element):
+        if blog and (found := _POST_ID.search(written)):
+            return f"tag:blogger.com,1999:blog-{blog}.post-{found[0]}"
+    return None
+
+
+def _published(element: etree._Element, timezone: tzinfo) -> datetime | None:
+    for written in find_texts(_TIMES, element):
+        return parse_any(written)
+    for heading in find(_HEADING, element):
+        if found := parse_date_heading(flat_text(heading)):
+            return midnight(found.day, timezone)
+        raise NoDate(f"{one_line(flat_text(heading))!r} is no date heading that is known")
+    return None

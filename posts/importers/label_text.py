@@ -1,0 +1,210 @@
+"""A label page saved as text.
+
+Text holds no links and no ids. A post's id is made from its day and its title, so that the same page
+gives the same ids for ever, and the pages of two labels give one post they share the same id.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, tzinfo
+from unicodedata import normalize
+
+from posts.importers.date_headings import KNOWN_FORMS, find_date_headings
+from posts.importers.dates import at
+from posts.importers.errors import ImporterError, one_line
+from posts.importers.ids import derived_id
+from posts.importers.markup import paragraphs
+from posts.model import SkippedPost, SourcePost
+
+HEADER = re.compile(
+    r"Showing posts with (?:the )?label (?P<label>.+?)(?:\.?\s*Show all(?: posts)?\.?)?", re.IGNORECASE
+)
+_NAVIGATION = re.compile(
+    r"(?=.*\b(?:Newer|Older) Posts\b)(?:Newer Posts)?\s*(?:Home)?\s*(?:Older Posts)?"
+    r"|Subscribe to: Posts \(Atom\).*"
+)
+_POSTED = re.compile(
+    r"Posted by (?P<author>.{1,100}?) at (?P<time>\d{1,2}[:.]\d{2}(?:\s?[AaPp]\.?[Mm]\.?)?)(?P<rest>\s.*)?"
+)
+_LABELS = re.compile(r"Labels: (?P<labels>.+)")
+_FOOTER = re.compile(
+    r"(?:\d+|No) comments?:?|Email This.*|BlogThis!.*|Share to .*|Links to this post"
+    r"|Reactions:.*|Location: .*"
+)
+_QUOTES = {"“": "”", "‘": "’", '"': '"', "'": "'", "«": "»"}
+_TITLE_CHARS = 250
+_TEASER_CHARS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    number: int
+    text: str
+
+    @property
+    def blank(self) -> bool:
+        return not self.text.strip()
+
+
+@dataclass(slots=True)
+class _Block:
+    """What stands under a date heading until the end of one post's footer."""
+
+    day: date
+    lines: list[_Line]
+    is_first: bool
+    author: str | None = None
+    clock: time = field(default_factory=time)
+    labels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def read_text(text: str, *, name: str, timezone: tzinfo) -> Iterator[SourcePost | SkippedPost]:
+    """The posts of one or more label pages, one below the other; raises ``ImporterError``."""
+    lines = [_Line(number, line) for number, line in enumerate(text.splitlines(), start=1)]
+    starts = [line for line in lines if HEADER.fullmatch(line.text.strip())]
+    if not starts:
+        raise ImporterError(f"{name}: is no label page: no line says “Showing posts with label …”")
+    seen: dict[str, int] = {}
+    found = False
+    for start, following in zip(starts, [*starts[1:], None], strict=True):
+        page = lines[start.number : following.number - 1 if following else None]
+        for item in _page(page, label=_label(start.text), seen=seen, timezone=timezone):
+            found = found or isinstance(item, SourcePost)
+            yield item
+    if not found:
+        raise ImporterError(
+            f"{name}: holds no date heading written as {KNOWN_FORMS}, so no post can be told from another"
+        )
+
+
+def _label(header: str) -> str:
+    found = HEADER.fullmatch(header.strip())
+    label = found["label"].strip() if found else ""
+    if len(label) > 2 and _QUOTES.get(label[0]) == label[-1]:
+        label = label[1:-1].strip()
+    return label
+
+
+def _page(
+    page: Sequence[_Line], *, label: str, seen: dict[str, int], timezone: tzinfo
+) -> Iterator[SourcePost | SkippedPost]:
+    headings = find_date_headings([line.text for line in page])
+    stray = [line for line in page[: headings[0].line if headings else None] if not line.blank]
+    if stray:
+        reason = "text above the first date heading belongs to no post"
+        yield SkippedPost(id=one_line(stray[0].text), reason=reason, where=f"line {stray[0].number}")
+    if not headings:
+        return
+    ends = [*(heading.line for heading in headings[1:]), len(page)]
+    blocks: list[_Block] = []
+    for heading, end in zip(headings, ends, strict=True):
+        lines = page[heading.line + 1 : end]
+        blocks += _blocks(lines if end < len(page) else _without_navigation(lines), heading.day, label)
+    for block in _without_teasers(blocks):
+        yield _post(block, label, seen, timezone)
+
+
+def _without_navigation(lines: Sequence[_Line]) -> Sequence[_Line]:
+    """The page's last lines up to "Newer Posts Home Older Posts", below which stands what is no post."""
+    for place, line in enumerate(lines):
+        if _NAVIGATION.fullmatch(line.text.strip()):
+            return lines[:place]
+    return lines
+
+
+def _blocks(lines: Sequence[_Line], day: date, label: str) -> Iterator[_Block]:
+    """The posts under one heading. Only footers part them: text tells no second title from a line."""
+    block = _Block(day, [], is_first=True)
+    ended = False
+    for line in lines:
+        if _is_footer(line.text.strip(), block, label, ended=ended):
+            ended = True
+        elif ended and not line.blank:
+            yield block
+            block, ended = _Block(day, [line], is_first=False), False
+        elif not ended:
+            block.lines.append(line)
+    if any(not line.blank for line in block.lines):
+        yield block
+
+
+def _is_footer(text: str, block: _Block, label: str, *, ended: bool) -> bool:
+    """Whether a line is of a post's footer; what it says of the post goes into the block."""
+    if posted := _POSTED.fullmatch(text):
+        block.author, block.clock = posted["author"].strip(), _clock(posted["time"])
+        return True
+    if labels := _LABELS.fullmatch(text):
+        names = tuple(name.strip() for name in labels["labels"].split(",") if name.strip())
+        if ended or label.casefold() in {name.casefold() for name in names}:
+            block.labels = names
+            return True
+    return ended and bool(_FOOTER.fullmatch(text))
+
+
+def _clock(text: str) -> time:
+    flat = text.replace(".", ":", 1).replace(".", "").replace(" ", "").replace("\u202f", "").upper()
+    try:
+        form = "%I:%M%p" if flat.endswith("M") else "%H:%M"
+        return datetime.strptime(flat, form).time()  # noqa: DTZ007 - a time of day has no zone
+    except ValueError:
+        return time()
+
+
+def _without_teasers(blocks: list[_Block]) -> list[_Block]:
+    """The posts without what the page shows below them of others: a title, and a line ending in " ..."."""
+    notes: list[str] = []
+    while blocks:
+        last = blocks[-1]
+        filled = [place for place, line in enumerate(last.lines) if not line.blank]
+        if len(filled) < 2 or not _is_teaser(last.lines[filled[-1]].text):
+            break
+        title = filled[-2]
+        if title == filled[0] and last.is_first:
+            break  # It is the post's own title.
+        if len(last.lines[title].text) > _TITLE_CHARS or (title and not last.lines[title - 1].blank):
+            break
+        notes.append(f"the teaser “{one_line(last.lines[title].text)}” below it is no post and was left out")
+        if title == filled[0]:
+            blocks = blocks[:-1]
+        else:
+            last.lines = last.lines[:title]
+    if blocks and notes:
+        blocks[-1].notes = tuple(reversed(notes))
+    return blocks
+
+
+def _is_teaser(text: str) -> bool:
+    return text.rstrip().endswith((" ...", " …", "\xa0...")) and len(text) <= _TEASER_CHARS
+
+
+def _post(block: _Block, label: str, seen: dict[str, int], timezone: tzinfo) -> SourcePost:
+    filled = [place for place, line in enumerate(block.lines) if not line.blank]
+    start = filled[0] if filled else 0
+    title = " ".join(block.lines[start].text.split()) if filled else ""
+    body = block.lines[start + 1 :]
+    if len(title) > _TITLE_CHARS:
+        # No title is so long: the post has none, and this is its text.
+        title, body = "", block.lines[start:]
+    names = {name.casefold(): name for name in (label, *block.labels)}
+    post = SourcePost(
+        uri=None,
+        url=None,
+        title=title or None,
+        html=paragraphs("\n".join("" if line.blank else line.text for line in body)),
+        published=at(block.day, block.clock, timezone),
+        updated=None,
+        labels=tuple(names.values()),
+        authors=(block.author,) if block.author else (),
+        where=f"line {block.lines[start].number}" if block.lines else "",
+        notes=block.notes,
+    )
+    return replace(post, uri=_id(block.day, title or post.html, seen))
+
+
+def _id(day: date, title: str, seen: dict[str, int]) -> str:
+    key = " ".join(normalize("NFC", title).split())
+    uri = derived_id("label page", day.isoformat(), key)
+    seen[uri] = seen.get(uri, 0) + 1
+    return uri if seen[uri] == 1 else derived_id("label page", day.isoformat(), key, str(seen[uri]))
