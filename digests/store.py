@@ -1,0 +1,229 @@
+"""Digests in the database: added, found, changed, removed."""
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from digests.cadence import At, Cadence, check_at, parse_at, zone_name
+from digests.model import Digest, digest
+from digests.offer import (
+    MAX_AGE,
+    MAX_LATENESS,
+    DigestError,
+    check_cadences,
+    check_day,
+    check_language,
+    check_rule,
+    check_slug,
+    check_span,
+    check_template,
+    check_title,
+    digest_at,
+    filled,
+    reader_cadence,
+    reader_rhythm,
+)
+from subscribers.model import SubscriptionState, subscription
+
+__all__ = [
+    "DigestError",
+    "add_digest",
+    "digest_at",
+    "find_digest",
+    "get_digest",
+    "list_digests",
+    "reader_cadence",
+    "reader_rhythm",
+    "remove_digest",
+    "update_digest",
+]
+
+_SECOND = timedelta(seconds=1)
+_NEW = 0
+
+
+def add_digest(
+    connection: Connection,
+    slug: str,
+    *,
+    rule: str,
+    now: datetime,
+    title: str | None = None,
+    cadence: str = Cadence.WEEKLY,
+    cadences: Sequence[str] | None = None,
+    at: str | None = None,
+    timezone: str = "UTC",
+    language: str = "en",
+    template: str = "digest",
+    max_age: timedelta = MAX_AGE,
+    max_lateness: timedelta | None = None,
+) -> Digest:
+    """Store a new digest.
+
+    ``at`` is as ``parse_at`` reads it (Monday, the 1st, 08:00 where it leaves something open); ``cadences``
+    are those a reader may choose (None: all); ``max_lateness`` is the cadence's of ``MAX_LATENESS`` where it
+    is None. Raises ``DigestError``, ``CadenceError`` or ``posts.rules.RuleError``; nothing is stored then.
+    """
+    its = Cadence.parse(cadence)
+    offered = check_cadences(its, cadences)
+    day = check_day(at, its, None if cadences is None else offered)
+    made = Digest(
+        id=_NEW,
+        slug=check_slug(slug),
+        title=check_title(slug.replace("-", " ").capitalize() if title is None else title),
+        rule=check_rule(rule),
+        template=check_template(template),
+        language=check_language(language),
+        cadence=its,
+        cadences=offered,
+        minute=day.minute,
+        weekday=day.weekday or 0,
+        monthday=day.monthday or 1,
+        timezone=zone_name(timezone),
+        max_age=check_span("max_age", max_age, least=_SECOND),
+        max_lateness=_lateness(max_lateness, its),
+        created_at=now,
+    )
+    if find_digest(connection, slug) is not None:
+        raise DigestError(f"digest {slug!r} is there already: choose another slug, or remove it first")
+    statement = insert(digest).values(_values(made)).returning(digest.c.id)
+    return replace(made, id=connection.execute(statement).scalar_one())
+
+
+def find_digest(connection: Connection, slug: str) -> Digest | None:
+    """The digest of that slug, or None."""
+    row = connection.execute(select(digest).where(digest.c.slug == slug)).first()
+    return None if row is None else _digest(row)
+
+
+def get_digest(connection: Connection, slug: str) -> Digest:
+    """The digest of that slug; raises ``DigestError``, naming the nearest ones, when there is none."""
+    found = find_digest(connection, slug)
+    if found is not None:
+        return found
+    slugs = list(connection.execute(select(digest.c.slug).order_by(digest.c.slug)).scalars())
+    near = get_close_matches(slug, slugs, n=3) or slugs[:3]
+    hint = f"there is {', '.join(near)}" if near else "add it with `labelcast digests add`"
+    raise DigestError(f"digest {slug[:80]!r} is not there: {hint}")
+
+
+def list_digests(connection: Connection) -> list[Digest]:
+    """All digests, by slug."""
+    return [_digest(row) for row in connection.execute(select(digest).order_by(digest.c.slug))]
+
+
+def update_digest(
+    connection: Connection,
+    slug: str,
+    *,
+    rule: str | None = None,
+    title: str | None = None,
+    cadence: str | None = None,
+    cadences: Sequence[str] | None = None,
+    at: str | None = None,
+    timezone: str | None = None,
+    language: str | None = None,
+    template: str | None = None,
+    max_age: timedelta | None = None,
+    max_lateness: timedelta | None = None,
+) -> Digest:
+    """Change what is given of a digest and return it; raises as ``add_digest`` does, with nothing changed.
+
+    When its rhythm changes, its subscriptions lose their next slot: the next tick gives them one of the new
+    rhythm. Their windows go on where they ended.
+    """
+    old = get_digest(connection, slug)
+    its = Cadence.parse(cadence or old.cadence)
+    offered = check_cadences(its, cadences or sorted({*old.cadences, its}))
+    day = _changed_day(at, old, offered)
+    lateness = old.max_lateness if its == old.cadence else None
+    new = replace(
+        old,
+        rule=old.rule if rule is None else check_rule(rule),
+        title=old.title if title is None else check_title(title),
+        cadence=its,
+        cadences=offered,
+        minute=day.minute,
+        weekday=day.weekday or 0,
+        monthday=day.monthday or 1,
+        timezone=old.timezone if timezone is None else zone_name(timezone),
+        language=old.language if language is None else check_language(language),
+        template=old.template if template is None else check_template(template),
+        max_age=old.max_age if max_age is None else check_span("max_age", max_age, least=_SECOND),
+        max_lateness=_lateness(lateness if max_lateness is None else max_lateness, its),
+    )
+    connection.execute(update(digest).where(digest.c.id == old.id).values(_values(new)))
+    if reader_rhythm(new) != reader_rhythm(old):
+        connection.execute(
+            update(subscription).where(subscription.c.digest_id == old.id).values(next_slot=None)
+        )
+    return new
+
+
+def remove_digest(connection: Connection, slug: str, *, force: bool = False) -> int:
+    """Remove a digest with its subscriptions, editions and ledger; return how many subscriptions it had.
+
+    Raises ``DigestError`` when there is none of that slug, or when readers are subscribed and ``force`` is
+    not set: nobody is lost by a slip of the hand.
+    """
+    found = get_digest(connection, slug)
+    mine = subscription.c.digest_id == found.id
+    active = connection.execute(
+        select(func.count()).where(mine, subscription.c.state == SubscriptionState.ACTIVE)
+    ).scalar_one()
+    if active and not force:
+        raise DigestError(
+            f"digest {slug!r} has {active} subscription{'s' if active > 1 else ''}: "
+            "removing it ends them and forgets what was sent; say so with --force"
+        )
+    total: int = connection.execute(select(func.count()).where(mine)).scalar_one()
+    connection.execute(delete(digest).where(digest.c.id == found.id))
+    return total
+
+
+def _lateness(asked: timedelta | None, cadence: Cadence) -> timedelta:
+    lateness = MAX_LATENESS[cadence] if asked is None else asked
+    return check_span("max_lateness", lateness, least=timedelta(0))
+
+
+def _changed_day(text: str | None, old: Digest, offered: Sequence[Cadence]) -> At:
+    kept = At(minute=old.minute, weekday=old.weekday, monthday=old.monthday)
+    if text is None:
+        return kept
+    at = parse_at(text)
+    check_at(at, offered)
+    return filled(at, kept)
+
+
+def _values(its: Digest) -> dict[str, Any]:
+    """The row's columns, but for its number."""
+    values = {field.name: getattr(its, field.name) for field in fields(its)}
+    del values["id"]
+    values["cadences"] = list(its.cadences)
+    values["max_age_seconds"] = int(values.pop("max_age").total_seconds())
+    values["max_lateness_seconds"] = int(values.pop("max_lateness").total_seconds())
+    return values
+
+
+def _digest(row: Row[Any]) -> Digest:
+    return Digest(
+        id=row.id,
+        slug=row.slug,
+        title=row.title,
+        rule=row.rule,
+        template=row.template,
+        language=row.language,
+        cadence=row.cadence,
+        cadences=tuple(row.cadences),
+        minute=row.minute,
+        weekday=row.weekday,
+        monthday=row.monthday,
+        timezone=row.timezone,
+        max_age=row.max_age_seconds * _SECOND,
+        max_lateness=row.max_lateness_seconds * _SECOND,
+        created_at=row.created_at,
+    )
