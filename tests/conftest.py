@@ -16,13 +16,15 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, select
 
 import labelcast
 from database import Database, open_database, upgrade
 from posts.blog import create_blog
 from posts.labelbook import LabelBook
-from posts.model import PostState, post, post_label
+from posts.model import PostState, post
+from posts.sanitize import CleanPost
+from posts.writing import PostWriter
 
 # The one MetaData holds the tables of every room that was imported.
 for _room in ("posts", "subscribers", "feeds", "digests"):
@@ -30,6 +32,9 @@ for _room in ("posts", "subscribers", "feeds", "digests"):
 
 ROOT = Path(__file__).resolve().parent.parent
 POSTGRES = "postgresql://postgres@127.0.0.1:5432"
+
+# The fixture `smtp_faults`: an SMTP server that can be told to misbehave.
+pytest_plugins = ["tests.smtp_faults"]
 
 
 def pytest_configure() -> None:
@@ -189,47 +194,26 @@ def _store_post(
     title: str = "A post",
 ) -> int:
     now = published if now is None else now
+    said = CleanPost(
+        uri=uri,
+        url=f"https://blog.example/{uri}",
+        title=title,
+        html=f"<p>{title}</p>",
+        published=published,
+        updated=published,
+        labels=tuple(labels),
+        authors=("Ann",),
+        state=state,
+        source_hash=uuid.uuid4().hex,
+        is_dated=True,
+        is_edited=True,
+        where="",
+        notes=(),
+    )
     book = LabelBook(connection, now=now)
-    known = connection.execute(
-        select(post.c.id, post.c.first_stored, post.c.state).where(post.c.uri == uri)
-    ).first()
-    first_stored = now if known is None else known.first_stored
-    values: dict[str, Any] = {
-        "uri": uri,
-        "url": f"https://blog.example/{uri}",
-        "title": title,
-        "html": f"<p>{title}</p>",
-        "authors": ["Ann"],
-        "published": published,
-        "updated": published,
-        "first_stored": first_stored,
-        "visible_at": max(published, first_stored),
-        "state": state.value,
-        "source_hash": "0" * 64,
-        "notes": [],
-    }
-    if known is None:
-        post_id: int = connection.execute(
-            insert(post).values(revision=1, **values).returning(post.c.id)
-        ).scalar_one()
-        before: set[int] = set()
-    else:
-        post_id = known.id
-        connection.execute(
-            update(post).where(post.c.id == post_id).values(revision=post.c.revision + 1, **values)
-        )
-        mine = post_label.c.post_id == post_id
-        before = set(connection.execute(select(post_label.c.label_id).where(mine)).scalars())
-        connection.execute(delete(post_label).where(mine))
-    written = {label_id: name for name in labels if (label_id := book.label_id(name)) is not None}
-    live = state is PostState.LIVE
-    for label_id, name in written.items():
-        tie = {"post_id": post_id, "label_id": label_id, "written": name}
-        connection.execute(insert(post_label).values(live=live, published=published, **tie))
-    if live or (known is not None and known.state == PostState.LIVE):
-        book.touch(before | set(written))
-        book.touch_blog()
+    PostWriter(connection, book, now=now).write([said])
     book.finish()
+    post_id: int = connection.execute(select(post.c.id).where(post.c.uri == uri)).scalar_one()
     return post_id
 
 

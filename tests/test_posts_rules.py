@@ -164,7 +164,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @settings(
-    max_examples=50,
+    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

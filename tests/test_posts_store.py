@@ -178,6 +178,13 @@ def test_what_was_old_when_first_stored_is_no_news(connection: Connection, store
     assert news(connection, parse("all"), after=late, until=late + 2 * DAY, max_age=7 * DAY) == []
 
 
+def test_a_draft_is_news_when_it_goes_live(connection: Connection, store_post: StorePost) -> None:
+    store_post(connection, "p", labels=["a"], published=START, state=PostState.DRAFT)
+    store_post(connection, "p", labels=["a"], published=START, now=START + 90 * DAY)
+    found = news(connection, parse("a"), after=START + 89 * DAY, until=START + 90 * DAY, max_age=7 * DAY)
+    assert [one.visible_at for one in found] == [START + 90 * DAY]
+
+
 def test_an_age_longer_than_time_takes_everything(connection: Connection, store_post: StorePost) -> None:
     store_post(connection, "old", published=datetime(1, 1, 2, tzinfo=UTC), now=START)
     found = news(connection, parse("all"), after=START - HOUR, until=START, max_age=timedelta.max)
