@@ -1,0 +1,165 @@
+"""A folder of published files: each whole at any instant, and a list of those that are ours.
+
+Only ``publish`` writes here, and only while it holds the folder's lock.
+"""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from database import DatabaseUnavailable
+
+MANIFEST = ".labelcast-feeds.json"
+UNFINISHED = ".labelcast-unfinished"
+VERSION = 1
+LOOK_AGAIN_SECONDS = 0.02
+PARTS_AT_ONCE = 512  # the kernel takes 1024
+
+
+class PublishError(OSError):
+    """The folder cannot be written, or another build holds it for too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnDisk:
+    """What tells a file from another unread: its size in bytes, and when it was written, in nanoseconds."""
+
+    size: int
+    modified: int
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A file of ours: the revision of the feed in it, and how it stood on the disk once written.
+
+    ``revision`` is empty for one that was about to be made: it is ours, and what is in it is not known.
+    """
+
+    revision: str
+    on_disk: OnDisk
+
+
+INTENDED = Published("", OnDisk(-1, -1))
+
+
+@contextmanager
+def locked(folder: Path, *, patience: float) -> Iterator[None]:
+    """Make the folder if need be and be its only writer, until the block ends or the process dies.
+
+    Waits ``patience`` seconds for another build to end; raises ``PublishError`` after that.
+    """
+    handle = -1
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        _take_lock(handle, folder, patience=patience)
+        yield
+    except (PublishError, DatabaseUnavailable):
+        raise
+    except OSError as error:
+        where = error.filename or folder
+        raise PublishError(
+            f"{where}: {error.strerror or error}; the feeds in {folder} are whole, old or new"
+        ) from error
+    finally:
+        if handle >= 0:
+            os.close(handle)
+
+
+def _take_lock(handle: int, folder: Path, *, patience: float) -> None:
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                raise PublishError(
+                    f"{folder}: another build is at work there; try again once it has ended"
+                ) from error
+            time.sleep(LOOK_AGAIN_SECONDS)
+        else:
+            return
+
+
+def survey(folder: Path) -> dict[str, OnDisk]:
+    """The plain files in the folder, by name; what a killed build left unfinished is cleaned away."""
+    found: dict[str, OnDisk] = {}
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(UNFINISHED):
+                Path(entry.path).unlink(missing_ok=True)
+            elif entry.is_file(follow_symlinks=False):
+                status = entry.stat(follow_symlinks=False)
+                found[entry.name] = OnDisk(status.st_size, status.st_mtime_ns)
+    return found
+
+
+def write_whole(path: Path, parts: Sequence[bytes]) -> OnDisk:
+    """Put a file of these parts in place: whoever opens it gets the old bytes or the new, at any instant.
+
+    Written beside and renamed. It is not synced: a file that a power cut damages has the wrong size or time,
+    and the next build makes it again.
+    """
+    target = os.fspath(path)
+    beside = target + UNFINISHED
+    try:
+        # O_EXCL: a name that is there already, a link perhaps, is not ours to write through.
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        try:
+            _write(handle, parts)
+            status = os.fstat(handle)
+        finally:
+            os.close(handle)
+        os.replace(beside, target)  # noqa: PTH105 # with pathlib a file takes a fifth longer
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
+    return OnDisk(status.st_size, status.st_mtime_ns)
+
+
+def _write(handle: int, parts: Sequence[bytes]) -> None:
+    for start in range(0, len(parts), PARTS_AT_ONCE):
+        some = parts[start : start + PARTS_AT_ONCE]
+        written = os.writev(handle, some)
+        left = sum(map(len, some)) - written
+        if left:
+            rest = memoryview(b"".join(some))[written:]
+            while rest:
+                rest = rest[os.write(handle, rest) :]
+
+
+def read_manifest(folder: Path) -> dict[str, Published]:
+    """The files that are ours, by name; none when the list is missing or damaged (all are made again)."""
+    try:
+        known = json.loads((folder / MANIFEST).read_bytes())
+        if known["version"] != VERSION:
+            return {}
+        return {
+            name: Published(str(revision), OnDisk(int(size), int(modified)))
+            for name, (revision, size, modified) in known["files"].items()
+            if _is_plain(name)
+        }
+    except FileNotFoundError:
+        return {}
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return {}
+
+
+def write_manifest(folder: Path, files: Mapping[str, Published]) -> None:
+    """Remember which files are ours, all at once."""
+    rows: dict[str, Any] = {
+        name: (one.revision, one.on_disk.size, one.on_disk.modified) for name, one in sorted(files.items())
+    }
+    text = json.dumps({"version": VERSION, "files": rows}, ensure_ascii=False, separators=(",", ":"))
+    write_whole(folder / MANIFEST, [text.encode()])
+
+
+def _is_plain(name: str) -> bool:
+    # A list that someone wrote over must not lead us to delete files elsewhere.
+    return "/" not in name and "\0" not in name and not name.startswith(".")

@@ -1,0 +1,158 @@
+"""Entries as bytes, each rendered once for a revision of its post, and kept in memory and the database."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, bindparam, select
+from sqlalchemy.exc import DBAPIError
+
+from database import Database
+from database.engine import BUSY_SECONDS
+from feeds.formats import Format
+from feeds.memory import Memory
+from feeds.model import fragment
+from posts.batch import post_contents, post_revisions
+from posts.model import post
+from posts.revisions import batched
+
+MEMORY_BYTES = 64 * 1024 * 1024
+PATIENCE_MILLISECONDS = 250
+
+# A post's present revision, and its kept entry where that is of this revision.
+_KEPT = (
+    select(post.c.id, post.c.revision, post.c.updated, fragment.c.body)
+    .outerjoin(
+        fragment,
+        and_(
+            fragment.c.post_id == post.c.id,
+            fragment.c.kind == bindparam("kind"),
+            fragment.c.revision == post.c.revision,
+        ),
+    )
+    .where(post.c.id.in_(bindparam("ids", expanding=True)))
+)
+
+
+# A slower process must not put an older revision over a newer one.
+_KEEP = """
+    INSERT INTO fragment (post_id, kind, revision, body) VALUES ({mark}, {mark}, {mark}, {mark})
+    ON CONFLICT (post_id, kind) DO UPDATE SET revision = excluded.revision, body = excluded.body
+    WHERE fragment.revision < excluded.revision"""
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """An entry's bytes in one format, for one revision of its post; ``updated`` is the post's."""
+
+    post_id: int
+    revision: int
+    updated: datetime
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The fragments asked for, by post id, and those among them that had to be rendered just now."""
+
+    fragments: dict[int, Fragment]
+    fresh: list[Fragment]
+
+
+class FragmentStore:
+    """Where a feed gets its entries from. Thread-safe.
+
+    ``memory`` bounds the bytes kept in this process. What is not there comes from the ``fragment`` table,
+    so a new process starts warm; what is in neither is rendered.
+    """
+
+    def __init__(self, database: Database, *, memory: int = MEMORY_BYTES) -> None:
+        self._database = database
+        self._memory: Memory[tuple[str, int], Fragment] = Memory(limit=memory)
+
+    def collect(self, connection: Connection, form: Format, post_ids: Sequence[int]) -> Collected:
+        """The entries of these posts as they stand now; an id that no post has is left out.
+
+        The fresh ones are in this process' memory already; hand them to ``keep`` once the reading is done.
+        """
+        found = self._remembered(connection, form, post_ids)
+        unknown = [post_id for post_id in post_ids if post_id not in found]
+        missing = []
+        loaded = []
+        for some in batched(unknown):
+            for post_id, revision, updated, body in connection.execute(
+                _KEPT, {"kind": form.kind, "ids": some}
+            ).all():
+                if body is None:
+                    missing.append(post_id)
+                else:
+                    loaded.append(Fragment(post_id, revision, updated, body))
+        fresh = [
+            Fragment(post.id, post.revision, post.updated, form.entry(post))
+            for post in post_contents(connection, missing)
+        ]
+        for made in (loaded, fresh):
+            self._memory.put(((form.kind, one.post_id), one, len(one.body)) for one in made)
+            found.update((one.post_id, one) for one in made)
+        return Collected(found, fresh)
+
+    def _remembered(
+        self, connection: Connection, form: Format, post_ids: Sequence[int]
+    ) -> dict[int, Fragment]:
+        held = self._memory.get((form.kind, post_id) for post_id in post_ids)
+        known = {post_id: one for (_, post_id), one in held.items()}
+        revisions = post_revisions(connection, list(known))
+        return {post_id: one for post_id, one in known.items() if revisions.get(post_id) == one.revision}
+
+    def keep(self, form: Format, fresh: Sequence[Fragment]) -> bool:
+        """Write fragments to the database in one transaction; tell whether that was possible.
+
+        A database that is busy for longer than a moment, full or gone is no error: the entries will be
+        rendered once more by whoever needs them next.
+        """
+        if not fresh:
+            return True
+        rows = [
+            (one.post_id, form.kind, one.revision, one.body)
+            for one in sorted(fresh, key=lambda one: one.post_id)
+        ]
+        mark = "?" if self._database.is_sqlite else "%s"
+        try:
+            with _hasty_write(self._database) as connection:
+                connection.exec_driver_sql(_KEEP.format(mark=mark), rows)
+        except DBAPIError:
+            return False
+        return True
+
+
+@contextmanager
+def _hasty_write(database: Database) -> Iterator[Connection]:
+    """A writing transaction that waits for others only for a moment and does not wait for the disk.
+
+    Fragments can always be made again: on SQLite ``synchronous=NORMAL`` keeps the database whole and may lose
+    just this transaction when the power fails; any later one that is synced takes it along.
+    """
+    with database.engine.connect().execution_options(labelcast_writes=True) as connection:
+        if not database.is_sqlite:
+            with connection.begin():
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {PATIENCE_MILLISECONDS}")
+                connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+                yield connection
+            return
+        _pragmas(connection, busy=PATIENCE_MILLISECONDS, synchronous="NORMAL")
+        try:
+            with connection.begin():
+                yield connection
+        finally:
+            _pragmas(connection, busy=BUSY_SECONDS * 1000, synchronous="FULL")
+
+
+def _pragmas(connection: Connection, *, busy: int, synchronous: str) -> None:
+    # On the driver's own connection: SQLAlchemy begins a transaction first, and inside one they do nothing.
+    driver: Any = connection.connection.dbapi_connection
+    cursor = driver.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {busy}")
+    cursor.execute(f"PRAGMA synchronous = {synchronous}")
+    cursor.close()

@@ -1,0 +1,44 @@
+"""Text made fit for XML: only what XML 1.0 can say, escaped as lxml does.
+
+All on bytes, which costs a third of what it does on ``str``.
+"""
+
+import re
+
+# XML 1.0 §2.2, Char: all else makes a document no XML at all, and no escape can say it.
+_ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ILLEGAL_BYTES = bytes(code for code in range(0x20) if code not in b"\t\n\r")
+_ILLEGAL_TAILS = (b"\xef\xbf\xbe", b"\xef\xbf\xbf")  # U+FFFE and U+FFFF in UTF-8
+
+
+def legal(text: str) -> str:
+    """The text without the characters that XML 1.0 cannot hold."""
+    return text if text.isprintable() else _ILLEGAL.sub("", text)
+
+
+def escaped(text: str) -> bytes:
+    """The text as character data of an element in UTF-8, without what XML 1.0 cannot hold.
+
+    A parser reads back the very same text: a carriage return is written as a reference, for a bare one would
+    be read as a line feed (XML 1.0 §2.11).
+    """
+    # Short texts mostly: nothing printable is a control character, a surrogate or no character at all.
+    data = text.encode() if text.isprintable() else _legal_bytes(text)
+    data = data.replace(b"&", b"&amp;").replace(b"<", b"&lt;").replace(b">", b"&gt;")
+    return data.replace(b"\r", b"&#13;")
+
+
+def attribute(text: str) -> bytes:
+    """The text as an attribute's value between double quotes; what ``escaped`` says holds here too.
+
+    Line ends and tabs are written as references: a parser would make bare ones spaces (XML 1.0 §3.3.3).
+    """
+    return escaped(text).replace(b'"', b"&quot;").replace(b"\n", b"&#10;").replace(b"\t", b"&#9;")
+
+
+def _legal_bytes(text: str) -> bytes:
+    # A lone surrogate has no UTF-8; "ignore" drops it.
+    data = text.encode("utf-8", "ignore").translate(None, _ILLEGAL_BYTES)
+    for tail in _ILLEGAL_TAILS:
+        data = data.replace(tail, b"")
+    return data

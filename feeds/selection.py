@@ -1,0 +1,213 @@
+"""Which feeds there are: everything, the configured ones, and one for each label."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import uuid5
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from feeds.model import feed
+from feeds.site import FeedSite
+from posts.batch import newest_by_label
+from posts.blog import get_blog
+from posts.labels import slugify
+from posts.lookup import labels, load_labels
+from posts.model import Label
+from posts.model import label as label_table
+from posts.revisions import rule_revision
+from posts.rules import All, HasLabel, Rule, parse
+from posts.store import newest
+
+ALL = "all"
+
+
+class FeedError(ValueError):
+    """A feed cannot be configured so; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedSpec:
+    """A feed: its rule and how to show it. ``uri`` is its permanent id; the URLs are percent-encoded.
+
+    ``label_id`` is set where the feed is a label's own; its posts are then found by it and not by the name.
+    """
+
+    slug: str
+    uri: str
+    rule: Rule
+    title: str
+    subtitle: str | None
+    entries: int
+    alternate_url: str
+    self_url: str
+    label_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedState:
+    """A feed as it stands: ``token`` changes whenever it or one of its posts does, at ``changed_at``."""
+
+    spec: FeedSpec
+    token: str
+    changed_at: datetime
+
+
+def newest_posts(connection: Connection, states: Sequence[FeedState]) -> list[list[int]]:
+    """The ids of the posts that each feed shows, newest first."""
+    of_labels: dict[int, list[int]] = {}
+    for entries in {state.spec.entries for state in states}:
+        label_ids = [state.spec.label_id for state in states if state.spec.entries == entries]
+        known = [label_id for label_id in label_ids if label_id is not None]
+        of_labels |= newest_by_label(connection, known, limit=entries)
+    return [
+        newest(connection, state.spec.rule, limit=state.spec.entries)
+        if state.spec.label_id is None
+        else of_labels[state.spec.label_id]
+        for state in states
+    ]
+
+
+def current_feeds(
+    connection: Connection, site: FeedSite, *, known: dict[int, tuple[Label, FeedState]] | None = None
+) -> list[FeedState]:
+    """Every feed as it stands: ``all``, the configured ones, the labels'; each slug once.
+
+    A configured feed hides a label's feed of the same slug: the publisher chose it. All labels take one
+    query. ``known`` is a memory, for this site only, of what was made of a label the last time.
+    """
+    memory = {} if known is None else known
+    states = [_everything(connection, site), *_configured(connection, site)]
+    taken = {state.spec.slug for state in states}
+    for label in labels(connection, counted=False):
+        if label.slug not in taken:
+            before, state = memory.get(label.id, (None, None))
+            if state is None or before != label:
+                state = _of_label(label, site)
+                memory[label.id] = (label, state)
+            states.append(state)
+    return states
+
+
+def current_feed(connection: Connection, site: FeedSite, name: str) -> FeedState | None:
+    """One feed as it stands, by its slug or a label's name, slug or former ones; None if there is none."""
+    if name == ALL:
+        return _everything(connection, site)
+    for state in _configured(connection, site, slug=name):
+        return state
+    label = load_labels(connection, [name]).addressed(name)
+    return None if label is None else _of_label(label, site)
+
+
+def all_feeds(connection: Connection, site: FeedSite) -> list[FeedSpec]:
+    """Every feed there is: ``all`` first, then the configured ones, then the labels' by name."""
+    return [state.spec for state in current_feeds(connection, site)]
+
+
+def find_feed(connection: Connection, site: FeedSite, name: str) -> FeedSpec | None:
+    """The feed of that slug, or of the label of that name, slug or former ones; None if there is none.
+
+    Its ``slug`` is the present one: where it differs from what was asked for, the feed has moved.
+    """
+    state = current_feed(connection, site, name)
+    return None if state is None else state.spec
+
+
+def add_feed(
+    connection: Connection,
+    *,
+    slug: str,
+    rule: Rule,
+    now: datetime,
+    title: str | None = None,
+    subtitle: str | None = None,
+    entries: int | None = None,
+    replace: bool = False,
+) -> None:
+    """Configure a feed; its id grows from its slug, so that one removed and added again is the same feed.
+
+    Raises ``FeedError`` when the slug is none or taken (by a feed, unless ``replace``; by a label), or when
+    ``entries`` is no count.
+    """
+    _require_free(connection, slug)
+    if entries is not None and entries < 1:
+        raise FeedError(f"feed {slug}: entries is {entries}; a feed holds at least 1")
+    shown = {"rule": str(rule), "title": title, "subtitle": subtitle, "entries": entries}
+    if connection.execute(select(feed.c.slug).where(feed.c.slug == slug)).first() is not None:
+        if not replace:
+            raise FeedError(f"feed {slug}: there is one already; remove it first")
+        connection.execute(update(feed).where(feed.c.slug == slug).values(shown))
+        return
+    namespace = get_blog(connection).feed_namespace
+    uri = f"urn:uuid:{uuid5(namespace, f'feed:{slug}')}"
+    connection.execute(insert(feed).values(slug=slug, uri=uri, created_at=now, **shown))
+
+
+def remove_feed(connection: Connection, slug: str) -> bool:
+    """Forget a configured feed; tell whether there was one."""
+    return connection.execute(delete(feed).where(feed.c.slug == slug)).rowcount > 0
+
+
+def _require_free(connection: Connection, slug: str) -> None:
+    fit = slugify(slug, taken=lambda _: False)
+    if slug != fit or slug == ALL:
+        raise FeedError(
+            f"feed {slug!r}: not fit for an address; {fit if slug != ALL else 'another name'} would be"
+        )
+    if connection.execute(select(label_table.c.id).where(label_table.c.slug == slug)).first() is not None:
+        raise FeedError(f"feed {slug}: the label of that name has it already; choose another")
+
+
+def _everything(connection: Connection, site: FeedSite) -> FeedState:
+    blog = get_blog(connection)
+    spec = FeedSpec(
+        slug=ALL,
+        uri=blog.feed_uri,
+        rule=All(),
+        title=site.title,
+        subtitle=None,
+        entries=site.entries,
+        alternate_url=site.home_url,
+        self_url=site.feed_url(ALL, "atom"),
+    )
+    return FeedState(spec, _token(ALL, blog.revision, blog.changed_at), blog.changed_at)
+
+
+def _configured(connection: Connection, site: FeedSite, *, slug: str | None = None) -> Iterator[FeedState]:
+    query = select(feed).order_by(feed.c.slug)
+    for row in connection.execute(query if slug is None else query.where(feed.c.slug == slug)):
+        spec = FeedSpec(
+            slug=row.slug,
+            uri=row.uri,
+            rule=parse(row.rule),
+            title=row.title or f"{site.title}: {row.rule}",
+            subtitle=row.subtitle,
+            entries=row.entries or site.entries,
+            alternate_url=site.home_url,
+            self_url=site.feed_url(row.slug, "atom"),
+        )
+        revision = rule_revision(connection, spec.rule)
+        shown = json.dumps([row.title, row.subtitle, spec.entries, row.rule], ensure_ascii=False)
+        yield FeedState(spec, f"{revision.token} {shown}", revision.changed_at)
+
+
+def _of_label(label: Label, site: FeedSite) -> FeedState:
+    spec = FeedSpec(
+        slug=label.slug,
+        uri=label.feed_uri,
+        rule=HasLabel(label.name),
+        title=f"{site.title}: {label.name}",
+        subtitle=None,
+        entries=site.entries,
+        alternate_url=site.label_url(label.slug),
+        self_url=site.feed_url(label.slug, "atom"),
+        label_id=label.id,
+    )
+    token = f"{_token(label.id, label.revision, label.changed_at)} {label.name}"
+    return FeedState(spec, token, label.changed_at)
+
+
+def _token(whose: int | str, revision: int, changed_at: datetime) -> str:
+    # The time too: in a database put back from a copy, the same revision is made twice.
+    return f"{whose}.{revision}.{changed_at.timestamp():.6f}"
