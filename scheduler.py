@@ -99,9 +99,13 @@ class Scheduler:
         )
         self._ticker.start()
 
-    def stop(self) -> None:
-        """Let the tick in hand finish its duty (which sees ``stopping``), then end. The rest waits."""
+    def wind_down(self) -> None:
+        """Begin to stop: the duty in hand sees it in ``stopping``, and no other begins."""
         self._stopping.set()
+
+    def stop(self) -> None:
+        """Wind down, wait for the duty in hand, and end. The rest waits for the next start."""
+        self.wind_down()
         if self._ticker.running:
             self._ticker.shutdown(wait=True)
 

@@ -17,6 +17,7 @@ import structlog
 from digests.commits import Commits, Intent
 from digests.ledger import Ledger, Pending, Result
 from digests.model import DeliveryState
+from outbox.marks import MessageError
 from outbox.outcome import Outcome
 
 log = structlog.get_logger("digests.delivery")
@@ -152,12 +153,12 @@ class Delivery:
                 await connection.close()
 
     async def _send(self, connection: Connection, pending: Pending, intent: Intent) -> Outcome:
+        try:
+            data = self._letters.data(pending)
+        except MessageError as error:
+            return Outcome("failed", f"no message can be made: {error}")
         return await connection.send(
-            self._letters.sender,
-            pending.email,
-            self._letters.data(pending),
-            may_send=intent.granted,
-            fence=intent.holds,
+            self._letters.sender, pending.email, data, may_send=intent.granted, fence=intent.holds
         )
 
     def _settle(self, pending: Pending, outcome: Outcome, now: datetime) -> Result:

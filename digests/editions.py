@@ -16,9 +16,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from database import Database
 from digests.agenda import Due, arm, due_subscriptions, is_anything_due, move_on
 from digests.model import DeliveryState, Digest, delivery, edition, edition_post
-from digests.selection import choose
+from digests.selection import choose, current_labels
 from digests.store import list_digests
 from posts.blog import close_news, get_blog
+from posts.intake import release_scheduled
 from posts.lookup import label_aliases
 from posts.rules import parse
 from posts.store import News, news
@@ -84,12 +85,14 @@ class Planner:
     def _plan_batch(self, connection: Connection, now: datetime) -> PlanReport:
         # Held to the end: no import may store news into a window while it is being closed.
         get_blog(connection, lock=True)
+        # What becomes visible by now does so before a window that ends by now is closed.
+        release_scheduled(connection, now=now)
         arm(connection, now)
         digests = {one.id: one for one in list_digests(connection)}
         due = due_subscriptions(connection, now, digests=digests, limit=BATCH)
         sendable = [one for one in due if one.window_end is not None]
         editions = deliveries = 0
-        for key, group in _by_edition(sendable).items():
+        for key, group in _by_edition(sendable, label_aliases(connection)).items():
             found = self._edition(connection, key, group, digests[key.digest_id], now)
             if found is not None:
                 number, is_new = found
@@ -149,7 +152,7 @@ class Planner:
         entry = dialect.insert(delivery).on_conflict_do_nothing(
             index_elements=["edition_id", "subscriber_id"]
         )
-        return max(connection.execute(entry, rows).rowcount, 0)
+        return len(connection.execute(entry.returning(delivery.c.id), rows).all())
 
 
 def news_of(
@@ -157,13 +160,15 @@ def news_of(
 ) -> tuple[int, ...]:
     """The posts that are news to a digest in the window ``(start, end]``, for the labels a reader chose."""
     found: Sequence[News] = news(connection, parse(its.rule), after=start, until=end, max_age=its.max_age)
-    return tuple(choose(found, labels, aliases=label_aliases(connection)))
+    return choose(found, labels, aliases=label_aliases(connection))
 
 
-def _by_edition(due: Iterable[Due]) -> Mapping[EditionKey, list[Due]]:
+def _by_edition(due: Iterable[Due], aliases: Mapping[str, str]) -> Mapping[EditionKey, list[Due]]:
+    """Readers who share an edition, together: also those whose labels had other names when they chose."""
     groups: dict[EditionKey, list[Due]] = defaultdict(list)
     for one in due:
         if one.window_end is not None:
-            key = EditionKey(one.digest_id, one.window_start, one.window_end, one.labels, one.language)
+            labels = current_labels(one.labels, aliases=aliases)
+            key = EditionKey(one.digest_id, one.window_start, one.window_end, labels, one.language)
             groups[key].append(one)
     return groups

@@ -24,6 +24,7 @@ from digests.letters import EditionLetters
 from digests.model import DeliveryState, delivery, edition
 from digests.printing import edition_contents
 from digests.rendering import Publisher, RenderingError, render_edition
+from outbox.marks import MessageError
 
 log = structlog.get_logger("digests")
 
@@ -79,15 +80,15 @@ class Engine:
         """Render what was not yet, each edition once for all its readers; return how many.
 
         One that cannot be rendered is left for the next tick, when the template may be mended; the others are
-        rendered all the same. Raises ``RenderingError`` for the first such at the end.
+        rendered all the same. Raises the first such error at the end.
         """
         with self._database.read() as connection:
             numbers = connection.execute(_unrendered(now)).scalars().all()
-        failed: list[RenderingError] = []
+        failed: list[ValueError] = []
         for number in numbers:
             try:
                 self._render(number, now)
-            except RenderingError as error:
+            except (RenderingError, MessageError) as error:
                 failed.append(error)
         if failed:
             raise failed[0]

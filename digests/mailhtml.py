@@ -4,7 +4,7 @@ import nh3
 from lxml import html
 from markupsafe import Markup
 
-from templates.markup import parse
+from templates.markup import box_tables, inner_html, lower_headings, parse
 
 # The width of a column of text in the mail, in CSS pixels: Outlook knows no max-width.
 COLUMN = 534
@@ -70,11 +70,9 @@ def mail_html(source: str) -> Markup:
     tree = parse(_link_players(source))
     for picture in list(tree.iter("img")):
         _fit(picture)
-    for table in list(tree.iter("table")):
-        _let_scroll(table)
-    _lower_headings(tree)
-    inner = html.tostring(tree, encoding="unicode", method="html")
-    return Markup(inner.removeprefix("<div>").removesuffix("</div>").strip())  # noqa: S704 - cleaned by nh3
+    box_tables(tree)
+    lower_headings(tree, 3)
+    return Markup(inner_html(tree))  # noqa: S704 - cleaned by nh3
 
 
 def _link_players(source: str) -> str:
@@ -107,18 +105,3 @@ def _fit(picture: html.HtmlElement) -> None:
         picture.set("alt", picture.get("alt") or "")
         if pixels is not None:
             picture.set("width", str(min(pixels, COLUMN)))
-
-
-def _let_scroll(table: html.HtmlElement) -> None:
-    """Put a table into a box of its own, so that a wide one scrolls and not the whole mail."""
-    box = html.Element("div", {"class": "scroll"})
-    box.tail, table.tail = table.tail, None
-    table.addprevious(box)
-    box.append(table)
-
-
-def _lower_headings(tree: html.HtmlElement) -> None:
-    headings = list(tree.iter("h1", "h2", "h3", "h4", "h5", "h6"))
-    highest = min((int(heading.tag[1]) for heading in headings), default=3)
-    for heading in headings:
-        heading.tag = f"h{min(int(heading.tag[1]) + max(3 - highest, 0), 6)}"

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, select, true, update
+from sqlalchemy import Connection, Select, select, true, update
 
 from database import Database
-from posts.blog import get_blog
+from posts.blog import get_blog, news_from
 from posts.labelbook import LabelBook
 from posts.model import PostState, SkippedPost, SourcePost, post, post_label
 from posts.revisions import batched
@@ -34,7 +34,6 @@ def store_posts(
     items: Iterable[SourcePost | SkippedPost],
     *,
     now: datetime,
-    clock: Callable[[], datetime] | None = None,
     labels: Sequence[str] = (),
     dry_run: bool = False,
     progress: Callable[[int], None] | None = None,
@@ -45,8 +44,8 @@ def store_posts(
     writes what is new or changed. The same import again touches no row. ``progress`` is told how many items
     were read so far. ``dry_run`` does all of it and takes it back.
 
-    ``clock``, when given, is asked once the transaction holds back other writers, and what it says counts as
-    ``now`` from there on: no digest can then have closed a window that a new post falls into.
+    Reading may take long; should a digest have closed its window meanwhile, what is new counts as stored just
+    after that, so that it is news to the next.
 
     Raises what the items raise, ``SpoolError``, ``DatabaseUnavailable``, ``posts.blog.BlogMissing``.
     """
@@ -54,7 +53,7 @@ def store_posts(
         skipped = _read(items, spool, labels=labels, now=now, progress=progress)
         with database.write() as connection:
             get_blog(connection, lock=True)
-            stored_at = now if clock is None else max(now, clock())
+            stored_at = news_from(connection, now=now)
             book = LabelBook(connection, now=stored_at)
             writer = PostWriter(connection, book, now=stored_at)
             for posts in spool.batches(BATCH):
@@ -90,17 +89,25 @@ def _read(
     return skipped
 
 
+def has_scheduled(connection: Connection, *, now: datetime) -> bool:
+    """Whether a scheduled post's time has come."""
+    return connection.execute(_scheduled(now).limit(1)).first() is not None
+
+
+def _scheduled(now: datetime) -> Select[int]:
+    return select(post.c.id).where(post.c.state == PostState.SCHEDULED.value, post.c.published <= now)
+
+
 def release_scheduled(connection: Connection, *, now: datetime) -> int:
     """Make the scheduled posts live whose time has come; tell how many there were.
 
     They are news from the instant they were promised for, so call it before any window up to ``now`` closes.
     """
-    due = select(post.c.id).where(post.c.state == PostState.SCHEDULED.value, post.c.published <= now)
-    if connection.execute(due.limit(1)).first() is None:
+    if not has_scheduled(connection, now=now):
         return 0
     book = LabelBook(connection, now=now)
     # Asked again: another process may have been faster while this one waited for its turn.
-    numbers = connection.execute(due.order_by(post.c.id)).scalars().all()
+    numbers = connection.execute(_scheduled(now).order_by(post.c.id)).scalars().all()
     for some in batched(numbers):
         connection.execute(
             update(post)

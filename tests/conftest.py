@@ -33,8 +33,8 @@ for _room in ("posts", "subscribers", "feeds", "digests"):
 ROOT = Path(__file__).resolve().parent.parent
 POSTGRES = "postgresql://postgres@127.0.0.1:5432"
 
-# The fixture `smtp_faults`: an SMTP server that can be told to misbehave.
-pytest_plugins = ["tests.smtp_faults"]
+# The fixtures `smtp_faults`, an SMTP server that can be told to misbehave, and `blog`, a small one for feeds.
+pytest_plugins = ["tests.feeds_blog", "tests.smtp_faults"]
 
 
 def pytest_configure() -> None:
@@ -84,12 +84,8 @@ def _embedded_postgres() -> str:
 @pytest.fixture
 def postgres_url(postgres_server: str) -> Iterator[str]:
     """The URL of an empty PostgreSQL database, dropped afterwards."""
-    name = f"labelcast_{uuid.uuid4().hex}"
-    with psycopg.connect(f"{postgres_server}/postgres", autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
-    yield f"{postgres_server}/{name}".replace("postgresql://", "postgresql+psycopg://", 1)
-    with psycopg.connect(f"{postgres_server}/postgres", autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    with _created(postgres_server, template="template0") as url:
+        yield url
 
 
 @pytest.fixture
@@ -98,13 +94,53 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'labelcast.db'}"
 
 
-@pytest.fixture
-def sqlite_database(sqlite_url: str) -> Iterator[Database]:
-    """A migrated SQLite database in a file."""
-    opened = open_database(sqlite_url)
+@pytest.fixture(scope="session")
+def _migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, to be copied: a migration for every test would take most of the time."""
+    path = tmp_path_factory.mktemp("migrated") / "labelcast.db"
+    opened = open_database(f"sqlite:///{path}")
     upgrade(opened)
+    opened.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def _migrated_template(postgres_server: str) -> Iterator[str]:
+    """The name of a migrated PostgreSQL database, a template for others."""
+    with _created(postgres_server, template="template0") as url:
+        opened = open_database(url)
+        upgrade(opened)
+        opened.dispose()
+        yield url.rpartition("/")[2]
+
+
+@contextmanager
+def _created(server: str, *, template: str) -> Iterator[str]:
+    """The URL of a new PostgreSQL database, dropped afterwards."""
+    name = f"labelcast_{uuid.uuid4().hex}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    yield f"{server}/{name}".replace("postgresql://", "postgresql+psycopg://", 1)
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def sqlite_database(sqlite_url: str, tmp_path: Path, _migrated_file: Path) -> Iterator[Database]:
+    """A migrated SQLite database in a file."""
+    shutil.copyfile(_migrated_file, tmp_path / "labelcast.db")
+    opened = open_database(sqlite_url)
     yield opened
     opened.dispose()
+
+
+@pytest.fixture
+def postgres_database(postgres_server: str, _migrated_template: str) -> Iterator[Database]:
+    """A migrated PostgreSQL database."""
+    with _created(postgres_server, template=_migrated_template) as url:
+        opened = open_database(url)
+        yield opened
+        opened.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -114,13 +150,13 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Database:
     """A migrated database, once of each kind."""
-    opened = open_database(database_url)
-    upgrade(opened)
-    yield opened
-    opened.dispose()
+    opened: Database = request.getfixturevalue(
+        "sqlite_database" if request.param == "sqlite" else "postgres_database"
+    )
+    return opened
 
 
 @pytest.fixture(scope="session")

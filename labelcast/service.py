@@ -1,0 +1,174 @@
+"""The service: what the scheduler is handed to do, and running it beside the web until it is told to stop."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import structlog
+import uvicorn
+
+from database import Database
+from digests.engine import Engine, for_at_most
+from feeds.build import FeedBuilder
+from feeds.publish import publish
+from posts.blog import get_blog
+from posts.intake import has_scheduled, release_scheduled
+from scheduler import Duty, Scheduler
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+log = structlog.get_logger("labelcast")
+
+# A tick sends for so long at most, so that other duties get their turn; the next tick goes on.
+SENDING_SECONDS = 30.0
+
+
+class Duties:
+    """What is to be done when it is due, over one database: posts released, feeds built, digests sent.
+
+    ``enough`` ends sending early; ``progress`` is told of each message dealt with.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        engine: Engine,
+        builder: FeedBuilder,
+        public: Path,
+        *,
+        enough: Callable[[], Callable[[], bool]],
+        progress: Callable[[int], None] = lambda _count: None,
+    ) -> None:
+        self._database = database
+        self._engine = engine
+        self._builder = builder
+        self._public = public
+        self._enough = enough
+        self._progress = progress
+        self._published: int | None = None
+
+    def all(self) -> list[Duty]:
+        """In the order of a tick: first what becomes visible, then who is told of it."""
+        engine = self._engine
+        return [
+            Duty("scheduled posts", self._has_scheduled, self._release),
+            Duty("feeds", self._has_changed, self._publish),
+            Duty("digests", engine.has_plans, lambda now: str(engine.plan(now))),
+            Duty("editions", engine.has_unrendered, lambda now: f"{engine.render(now)} editions rendered"),
+            Duty("deliveries", engine.has_mail, self._deliver),
+        ]
+
+    def _has_scheduled(self, now: datetime) -> bool:
+        with self._database.read() as connection:
+            return has_scheduled(connection, now=now)
+
+    def _release(self, now: datetime) -> str:
+        with self._database.write() as connection:
+            return f"{release_scheduled(connection, now=now)} scheduled posts are live"
+
+    def _revision(self) -> int:
+        with self._database.read() as connection:
+            return get_blog(connection).revision
+
+    def _has_changed(self, _now: datetime) -> bool:
+        return self._revision() != self._published
+
+    def _publish(self, _now: datetime) -> str | None:
+        revision = self._revision()
+        report = publish(self._builder, self._public)
+        self._published = revision
+        if not report.written and not report.removed:
+            return None
+        return f"{len(report.written)} feeds written to {self._public}, {len(report.removed)} removed"
+
+    def _deliver(self, now: datetime) -> str | None:
+        report = self._engine.deliver(now, enough=self._enough(), progress=self._progress)
+        if report.trouble:
+            raise ConnectionError(str(report))
+        return str(report) or None
+
+
+class Service:
+    """The scheduler and the web in one process, either of which may be left out."""
+
+    def __init__(self, scheduler: Scheduler | None, app: "Starlette | None", *, host: str, port: int) -> None:
+        self._scheduler = scheduler
+        self._app = app
+        self._host = host
+        self._port = port
+        self._stop = threading.Event()
+
+    def run(self) -> None:
+        """Run until SIGTERM or SIGINT: what is in hand is finished, the rest waits for the next start."""
+        with _on_signal(self._wind_down):
+            if self._scheduler is not None:
+                self._scheduler.start()
+            try:
+                if self._app is not None:
+                    self._serve(self._app)
+                else:
+                    self._stop.wait()
+            finally:
+                if self._scheduler is not None:
+                    self._scheduler.stop()
+        log.info("stopped")
+
+    def _wind_down(self) -> None:
+        self._stop.set()
+        if self._scheduler is not None:
+            self._scheduler.wind_down()
+
+    def _serve(self, app: "Starlette") -> None:
+        service = self
+
+        class Server(uvicorn.Server):
+            def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+                # The scheduler winds down while the last requests are answered.
+                service._wind_down()
+                super().handle_exit(sig, frame)
+
+        config = uvicorn.Config(
+            app,
+            host=self._host,
+            port=self._port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=10,
+        )
+        server = Server(config)
+        server.run()
+        if not server.started:
+            raise OSError(f"{self._host}:{self._port}: the address is taken: set web.port to another")
+
+
+@contextmanager
+def _on_signal(do: Callable[[], None]) -> Iterator[None]:
+    """Call ``do`` on SIGTERM and SIGINT instead of dying of them."""
+
+    def handle(_signal: int, _frame: FrameType | None) -> None:
+        do()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def make_scheduler(
+    duties: Callable[[Callable[[], Callable[[], bool]]], Duties], *, seconds: float
+) -> Scheduler:
+    """The scheduler whose duties know when it is stopping."""
+    stopping: list[Callable[[], bool]] = []
+    made = duties(lambda: for_at_most(SENDING_SECONDS, stopping[0]))
+    scheduler = Scheduler(made.all(), seconds=seconds)
+    stopping.append(scheduler.stopping)
+    return scheduler

@@ -1,0 +1,337 @@
+"""Planning: who gets which posts when, in one transaction, once."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, insert, select, update
+
+from database import Database, open_database, upgrade
+from digests.editions import Planner, PlanReport
+from digests.model import delivery, edition, edition_post
+from digests.store import add_digest
+from posts.blog import create_blog
+from posts.curation import rename_label
+from posts.intake import store_posts
+from posts.model import PostState, SourcePost, post
+from subscribers.model import subscriber, subscription
+
+# Monday 2 March 2026, 08:00 in Regina, which has no summer time: 14:00 UTC.
+MONDAY = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
+WEEK = timedelta(days=7)
+HOUR = timedelta(hours=1)
+
+
+class Newsroom:
+    """A blog, its digests and their readers over one database; what happened is asked of it in the end."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.planner = Planner(database, mail_domain="example.org")
+        self._readers = 0
+        with database.write() as connection:
+            create_blog(connection, site_url="https://blog.example", now=MONDAY - 10 * WEEK)
+
+    def digest(self, *, rule: str = "all", at: str | None = "mon 08:00", **options: object) -> int:
+        with self.database.write() as connection:
+            made = add_digest(
+                connection,
+                "weekly",
+                rule=rule,
+                at=at,
+                timezone="America/Regina",
+                now=MONDAY - 9 * WEEK,
+                **options,  # type: ignore[arg-type] # as the test gives them
+            )
+        return made.id
+
+    def reader(self, digest: int, *, made: datetime = MONDAY - WEEK + HOUR, **chosen: object) -> int:
+        self._readers += 1
+        number = self._readers
+        with self.database.write() as connection:
+            connection.execute(
+                insert(subscriber).values(
+                    id=number,
+                    email=f"r{number}@example.org",
+                    email_key=f"r{number}",
+                    state="confirmed",
+                    created_at=made,
+                )
+            )
+            values = {"labels": [], "state": "active"} | chosen
+            connection.execute(
+                insert(subscription).values(
+                    id=number, subscriber_id=number, digest_id=digest, created_at=made, **values
+                )
+            )
+        return number
+
+    def publish(
+        self, name: str, at: datetime, *labels: str, stored: datetime | None = None, **more: object
+    ) -> None:
+        source = SourcePost(
+            uri=f"https://blog.example/{name}",
+            url=f"https://blog.example/{name}",
+            title=name,
+            html=f"<p>{name}</p>",
+            published=at,
+            updated=at,
+            labels=labels,
+            **more,  # type: ignore[arg-type] # as the test gives them
+        )
+        store_posts(self.database, [source], now=stored or at)
+
+    def plan(self, at: datetime) -> PlanReport:
+        return self.planner.plan(at)
+
+    def mail(self) -> dict[int, list[list[str]]]:
+        """What each reader was or will be sent: an edition after the other, the titles in it."""
+        query = (
+            select(delivery.c.subscriber_id, delivery.c.edition_id, post.c.title)
+            .join(edition_post, edition_post.c.edition_id == delivery.c.edition_id)
+            .join(post, post.c.id == edition_post.c.post_id)
+            .order_by(delivery.c.subscriber_id, delivery.c.edition_id, edition_post.c.position)
+        )
+        found: dict[int, dict[int, list[str]]] = {}
+        with self.database.read() as connection:
+            for reader, number, title in connection.execute(query):
+                found.setdefault(reader, {}).setdefault(number, []).append(title)
+        return {reader: list(editions.values()) for reader, editions in found.items()}
+
+    def count(self, what: type | object) -> int:
+        with self.database.read() as connection:
+            return connection.execute(select(func.count()).select_from(what)).scalar_one()  # type: ignore[arg-type] # a table
+
+
+@pytest.fixture
+def newsroom(database: Database) -> Newsroom:
+    return Newsroom(database)
+
+
+def test_a_weekly_digest_brings_the_news_of_its_week_and_no_archive(newsroom: Newsroom) -> None:
+    reader = newsroom.reader(newsroom.digest(rule="mek or iran"))
+    newsroom.publish("old", datetime(2012, 2, 9, tzinfo=UTC), "MEK", stored=MONDAY - 3 * HOUR)
+    assert newsroom.plan(MONDAY) == PlanReport(decided=1)
+    newsroom.publish("new", MONDAY + 2 * 24 * HOUR, "MEK")
+    newsroom.publish("of another label", MONDAY + 2 * 24 * HOUR, "sports")
+    assert newsroom.plan(MONDAY + WEEK - timedelta(seconds=1)) == PlanReport()
+    assert newsroom.plan(MONDAY + WEEK) == PlanReport(editions=1, deliveries=1, decided=1)
+    assert newsroom.plan(MONDAY + WEEK) == PlanReport()
+    assert newsroom.mail() == {reader: [["new"]]}
+
+
+def test_a_post_under_two_labels_comes_once(newsroom: Newsroom) -> None:
+    reader = newsroom.reader(newsroom.digest(rule="mek or iran"), labels=["iran", "mek"])
+    newsroom.publish("both", MONDAY - HOUR, "MEK", "Iran")
+    newsroom.plan(MONDAY)
+    assert newsroom.mail() == {reader: [["both"]]}
+
+
+def test_a_late_import_is_news_of_the_next_window(newsroom: Newsroom) -> None:
+    reader = newsroom.reader(newsroom.digest())
+    newsroom.plan(MONDAY)
+    newsroom.publish("late", MONDAY - HOUR, stored=MONDAY + HOUR)
+    newsroom.plan(MONDAY + WEEK)
+    assert newsroom.mail() == {reader: [["late"]]}
+
+
+def test_an_import_that_ends_after_the_window_was_closed_is_not_lost(newsroom: Newsroom) -> None:
+    """It began before the slot and committed after the digest was planned."""
+    reader = newsroom.reader(newsroom.digest())
+    newsroom.plan(MONDAY + HOUR)
+    newsroom.publish("slow", MONDAY - HOUR, stored=MONDAY - HOUR)
+    newsroom.plan(MONDAY + WEEK)
+    assert newsroom.mail() == {reader: [["slow"]]}
+
+
+def test_an_edit_is_not_sent_again(newsroom: Newsroom) -> None:
+    reader = newsroom.reader(newsroom.digest())
+    newsroom.publish("first", MONDAY - HOUR)
+    newsroom.plan(MONDAY)
+    newsroom.publish("first", MONDAY - HOUR, "a label it did not have", stored=MONDAY + HOUR)
+    newsroom.publish("second", MONDAY + HOUR)
+    newsroom.plan(MONDAY + WEEK)
+    assert newsroom.mail() == {reader: [["first"], ["second"]]}
+
+
+def test_a_scheduled_post_is_news_when_its_time_comes(newsroom: Newsroom) -> None:
+    reader = newsroom.reader(newsroom.digest())
+    newsroom.publish("planned", MONDAY + 24 * HOUR, stored=MONDAY - 24 * HOUR)
+    newsroom.plan(MONDAY)
+    assert newsroom.mail() == {}
+    newsroom.plan(MONDAY + WEEK)
+    assert newsroom.mail() == {reader: [["planned"]]}
+
+
+def test_drafts_and_deleted_posts_are_no_news(newsroom: Newsroom) -> None:
+    newsroom.reader(newsroom.digest())
+    newsroom.publish("draft", MONDAY - HOUR, state=PostState.DRAFT)
+    newsroom.publish("gone", MONDAY - HOUR, state=PostState.DELETED)
+    newsroom.plan(MONDAY)
+    assert newsroom.mail() == {}
+
+
+def test_readers_of_the_same_window_labels_and_language_share_an_edition(newsroom: Newsroom) -> None:
+    digest = newsroom.digest()
+    for labels in ([], [], ["mek"], ["mek"], ["iran"]):
+        newsroom.reader(digest, labels=labels)
+    newsroom.publish("one", MONDAY - HOUR, "MEK")
+    assert newsroom.plan(MONDAY) == PlanReport(editions=2, deliveries=4, decided=5)
+
+
+def test_a_reader_who_joined_in_the_middle_of_the_week_shares_its_edition(newsroom: Newsroom) -> None:
+    digest = newsroom.digest()
+    newsroom.reader(digest)
+    newsroom.plan(MONDAY)
+    newsroom.publish("one", MONDAY + HOUR)
+    newsroom.reader(digest, made=MONDAY + 50 * HOUR)
+    assert newsroom.plan(MONDAY + WEEK) == PlanReport(editions=1, deliveries=2, decided=2)
+
+
+def test_a_renamed_label_still_reaches_who_chose_it(newsroom: Newsroom) -> None:
+    digest = newsroom.digest(rule="MEK")
+    newsroom.publish("old", MONDAY - 30 * WEEK, "MEK")
+    before, after = newsroom.reader(digest, labels=["mek"]), newsroom.reader(digest, labels=["pmoi"])
+    with newsroom.database.write() as connection:
+        rename_label(connection, "MEK", "PMOI", now=MONDAY - 2 * HOUR)
+    newsroom.publish("news", MONDAY - HOUR, "PMOI")
+    assert newsroom.plan(MONDAY).editions == 1
+    assert newsroom.mail() == {before: [["news"]], after: [["news"]]}
+
+
+def test_a_reader_has_a_cadence_and_a_timezone_of_their_own(newsroom: Newsroom) -> None:
+    daily = newsroom.reader(newsroom.digest(), cadence="daily", minute=7 * 60, timezone="Europe/Berlin")
+    newsroom.publish("one", MONDAY - 2 * HOUR)
+    newsroom.plan(datetime(2026, 3, 3, 5, 59, tzinfo=UTC))
+    assert newsroom.mail() == {}
+    newsroom.plan(datetime(2026, 3, 3, 6, 0, tzinfo=UTC))
+    assert newsroom.mail() == {daily: [["one"]]}
+
+
+def test_instant_readers_get_what_is_new_at_the_next_tick_and_once(newsroom: Newsroom) -> None:
+    reader = newsroom.reader(newsroom.digest(cadence="instant", at=None), made=MONDAY)
+    newsroom.publish("before", MONDAY - HOUR)
+    newsroom.plan(MONDAY + timedelta(seconds=5))
+    newsroom.publish("one", MONDAY + HOUR)
+    newsroom.publish("two", MONDAY + HOUR)
+    newsroom.plan(MONDAY + HOUR + timedelta(seconds=5))
+    assert newsroom.plan(MONDAY + HOUR + timedelta(seconds=10)) == PlanReport()
+    newsroom.publish("three", MONDAY + 2 * HOUR)
+    newsroom.plan(MONDAY + 2 * HOUR)
+    assert newsroom.mail() == {reader: [["two", "one"], ["three"]]}
+
+
+def test_a_digest_too_late_folds_into_the_next_which_says_so(newsroom: Newsroom) -> None:
+    reader = newsroom.reader(newsroom.digest(max_lateness=2 * HOUR))
+    newsroom.publish("first week", MONDAY - HOUR)
+    newsroom.plan(MONDAY - 2 * HOUR)
+    assert newsroom.plan(MONDAY + 3 * HOUR) == PlanReport(folded=1, decided=1)
+    newsroom.publish("second week", MONDAY + 4 * HOUR)
+    newsroom.plan(MONDAY + WEEK + HOUR)
+    assert newsroom.mail() == {reader: [["second week", "first week"]]}
+    with newsroom.database.read() as connection:
+        row = connection.execute(select(edition)).one()
+    assert (row.folded, row.window_start, row.window_end) == (True, MONDAY - WEEK, MONDAY + WEEK)
+
+
+def test_a_digest_a_little_late_is_sent_for_its_own_window(newsroom: Newsroom) -> None:
+    reader = newsroom.reader(newsroom.digest())
+    newsroom.publish("in time", MONDAY - HOUR)
+    newsroom.publish("after the slot", MONDAY + HOUR)
+    newsroom.plan(MONDAY + 3 * HOUR)
+    assert newsroom.mail() == {reader: [["in time"]]}
+    newsroom.plan(MONDAY + WEEK)
+    assert newsroom.mail() == {reader: [["in time"], ["after the slot"]]}
+
+
+def test_pending_suppressed_and_ended_readers_are_not_planned_for(newsroom: Newsroom) -> None:
+    digest = newsroom.digest()
+    numbers = [newsroom.reader(digest) for _ in range(4)]
+    with newsroom.database.write() as connection:
+        for number, state in zip(numbers, ("pending", "suppressed"), strict=False):
+            connection.execute(update(subscriber).where(subscriber.c.id == number).values(state=state))
+        ended = update(subscription).where(subscription.c.id == numbers[2])
+        connection.execute(ended.values(state="ended"))
+    newsroom.publish("news", MONDAY - HOUR)
+    newsroom.plan(MONDAY)
+    assert newsroom.mail() == {numbers[3]: [["news"]]}
+
+
+def test_a_rehearsal_before_the_subscription_was_made_counts_it_as_made(newsroom: Newsroom) -> None:
+    reader = newsroom.reader(newsroom.digest(), made=MONDAY + 52 * WEEK)
+    newsroom.publish("news", MONDAY - HOUR)
+    newsroom.plan(MONDAY)
+    newsroom.plan(MONDAY)
+    assert newsroom.mail() == {reader: [["news"]]}
+
+
+def test_an_edition_is_frozen(newsroom: Newsroom) -> None:
+    """What is planned later for the same window gets the same posts."""
+    digest = newsroom.digest()
+    newsroom.reader(digest)
+    newsroom.publish("one", MONDAY - HOUR)
+    newsroom.plan(MONDAY)
+    late = newsroom.reader(digest, made=MONDAY - HOUR)
+    newsroom.plan(MONDAY + HOUR)
+    assert newsroom.count(edition) == 1
+    assert newsroom.mail()[late] == [["one"]]
+
+
+def test_many_planners_at_once_plan_everything_once(newsroom: Newsroom) -> None:
+    digest = newsroom.digest()
+    for number in range(60):
+        newsroom.reader(digest, labels=["mek"] if number % 2 else [])
+    newsroom.publish("one", MONDAY - HOUR, "MEK")
+    with ThreadPoolExecutor(6) as planners:
+        reports = list(planners.map(lambda _: newsroom.plan(MONDAY), range(6)))
+    assert sum(report.deliveries for report in reports) == 60
+    assert sum(report.editions for report in reports) == 2
+    assert newsroom.count(delivery) == 60
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy, so that an example costs no migration."""
+    path = tmp_path_factory.mktemp("planned") / "empty.db"
+    database = open_database(f"sqlite:///{path}")
+    upgrade(database)
+    database.dispose()
+    return path
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_every_post_comes_once_however_the_ticks_fall(
+    empty: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """Posts at any time, ticks at any time, a reader of each cadence: each gets each post exactly once."""
+    path = tmp_path_factory.mktemp("one") / "labelcast.db"
+    path.write_bytes(empty.read_bytes())
+    newsroom = Newsroom(open_database(f"sqlite:///{path}"))
+    digest = newsroom.digest(max_age=timedelta(days=400))
+    cadences = ("instant", "daily", "weekly", "monthly")
+    readers = [newsroom.reader(digest, made=MONDAY, cadence=cadence) for cadence in cadences]
+    hours = st.integers(1, 24 * 20)
+    steps = data.draw(st.lists(st.tuples(st.booleans(), hours), min_size=5, max_size=25))
+    now = MONDAY
+    written: list[str] = []
+    newsroom.plan(now + timedelta(seconds=1))
+    for is_post, pause in steps:
+        now += timedelta(hours=pause)
+        if is_post:
+            written.append(f"p{len(written)}")
+            newsroom.publish(written[-1], now)
+        else:
+            newsroom.plan(now)
+    # The last post's month ends, and what is late has folded.
+    for _ in range(3):
+        now = (now + timedelta(days=32)).replace(day=1, hour=14, minute=0, second=1, microsecond=0)
+        newsroom.plan(now)
+    mail = newsroom.mail()
+    for reader in readers:
+        titles = [title for titles in mail.get(reader, []) for title in titles]
+        assert sorted(titles) == sorted(written)
+    newsroom.database.dispose()
