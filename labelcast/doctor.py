@@ -1,15 +1,13 @@
 """Looking a place over: one line for each thing that has to hold, and what to do where it does not."""
 
+import asyncio
 import os
-import smtplib
-import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from jinja2 import TemplateError
 from sqlalchemy import text
@@ -18,6 +16,7 @@ import labelcast
 from database import Database, DatabaseUnavailable, SchemaOutdated, open_database, require_current
 from labelcast.doctor_dns import Answers, mail_records
 from labelcast.settings import Settings, SettingsError, load_settings
+from outbox.smtp import SmtpConnection, SmtpSettings, TransportError
 from templates import environment
 
 ROOMS = (
@@ -151,13 +150,11 @@ def _transport(settings: Settings) -> Finding:
     transport = settings.mail.transport
     if transport.startswith("maildir:"):
         return _maildir(Path(transport.removeprefix("maildir:")))
-    parts = urlsplit(transport)
-    where = f"{parts.hostname}:{parts.port or (465 if parts.scheme == 'smtps' else 587)}"
     try:
-        return Finding("mail", Health.OK, f"{where} answers: {_greet(transport)}")
-    except (OSError, smtplib.SMTPException) as error:
-        said = " ".join(str(error).split()) or type(error).__name__
-        return Finding("mail", Health.PROBLEM, f"{where}: {said}: see mail.transport")
+        return Finding("mail", Health.OK, asyncio.run(_greet(SmtpSettings.parse(transport))))
+    except (TransportError, TimeoutError) as error:
+        said = str(error) or f"no answer within {SMTP_SECONDS:.0f} seconds: see mail.transport"
+        return Finding("mail", Health.PROBLEM, said)
 
 
 def _maildir(folder: Path) -> Finding:
@@ -168,25 +165,13 @@ def _maildir(folder: Path) -> Finding:
     return Finding("mail", Health.PROBLEM, said)
 
 
-def _greet(transport: str) -> str:
-    """Connect as sending would, say EHLO, log in where that is set, and leave."""
-    parts = urlsplit(transport)
-    host = parts.hostname or ""
-    context = ssl.create_default_context()
-    server = (
-        smtplib.SMTP_SSL(host, parts.port or 465, timeout=SMTP_SECONDS, context=context)
-        if parts.scheme == "smtps"
-        else smtplib.SMTP(host, parts.port or 587, timeout=SMTP_SECONDS)
-    )
-    with server:
-        server.ehlo()
-        if parts.scheme == "smtp" and server.has_extn("starttls"):
-            server.starttls(context=context)
-            server.ehlo()
-        if parts.username:
-            server.login(unquote(parts.username), unquote(parts.password or ""))
-        extensions = ", ".join(sorted(server.esmtp_features))
-    return extensions.upper() or "no extensions"
+async def _greet(settings: SmtpSettings) -> str:
+    """Connect, secure and log in as sending would, and leave without a message."""
+    connection = SmtpConnection(settings)
+    async with asyncio.timeout(SMTP_SECONDS):
+        await connection.open()
+        await connection.close()
+    return f"{settings.host}:{settings.port} lets us in"
 
 
 def mail_findings(settings: Settings, answers: Answers) -> Iterator[Finding]:

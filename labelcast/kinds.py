@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_settings import NoDecode
 
+from outbox.smtpurl import SmtpSettings, SmtpUrlError
+
 SHORTEST_SECRET = 16
 
 
@@ -54,8 +56,11 @@ def _optional_mailbox(value: str) -> str:
 def _transport(value: str) -> str:
     if value.startswith("maildir:") and value != "maildir:":
         return value
-    parts = urlsplit(value)
-    if parts.scheme in {"smtp", "smtps"} and parts.hostname:
+    if value.startswith(("smtp:", "smtp+starttls:", "smtps:")):
+        try:
+            SmtpSettings.parse(value)
+        except SmtpUrlError as error:
+            raise ValueError(str(error).removeprefix("transport: ")) from error
         return value
     # The value is not repeated: it may hold a password.
     raise ValueError("write maildir:FOLDER, smtp://user:password@host:port or smtps://…")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from labelcast import __version__
-from labelcast.cli import doctor, feeds, init, labels, posts
+from labelcast.cli import digests, doctor, feeds, import_, init, labels, posts
 from labelcast.cli.opening import Invocation
 from labelcast.cli.output import answer, say
 
@@ -50,7 +50,9 @@ def _before(
 
 
 app.command("init")(init.command)
+app.command("import")(import_.command)
 app.command("posts")(posts.command)
 app.add_typer(labels.app, name="labels")
 app.add_typer(feeds.app, name="feeds")
+app.add_typer(digests.app, name="digests")
 app.command("doctor")(doctor.command)

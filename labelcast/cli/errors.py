@@ -5,18 +5,30 @@ import os
 import sys
 import traceback
 
-# Error classes by name, so that a command's start does not wait for rooms it never enters; the nearest wins.
-# 2: what was typed or set is wrong; 1: it could not be done.
+# Error classes by room and name, so that a command's start does not wait for rooms it never enters; the class
+# nearest to the error's own decides. 2: what was typed or set is wrong; 1: it could not be done.
 EXIT_CODES = {
-    "labelcast.settings.SettingsError": 2,
-    "labelcast.cli.errors.UsageProblem": 2,
-    "labelcast.cli.errors.CommandFailed": 1,
-    "typer._click.exceptions.UsageError": 2,
-    "typer._click.exceptions.ClickException": 1,
-    "posts.rules.RuleError": 2,
-    "database.engine.DatabaseUnavailable": 1,
-    "database.migrate.SchemaOutdated": 1,
-    "sqlalchemy.exc.SQLAlchemyError": 1,
+    ("labelcast", "SettingsError"): 2,
+    ("labelcast", "UsageProblem"): 2,
+    ("labelcast", "CommandFailed"): 1,
+    ("typer", "UsageError"): 2,
+    ("typer", "ClickException"): 1,
+    ("database", "DatabaseUnavailable"): 1,
+    ("database", "SchemaOutdated"): 1,
+    ("posts", "RuleError"): 2,
+    ("posts", "ImporterError"): 1,
+    ("posts", "SpoolError"): 1,
+    ("posts", "LabelError"): 1,
+    ("posts", "BlogMissing"): 1,
+    ("feeds", "FeedError"): 1,
+    ("feeds", "PublishError"): 1,
+    ("digests", "CadenceError"): 2,
+    ("digests", "DigestError"): 1,
+    ("digests", "RenderingError"): 1,
+    ("outbox", "MessageError"): 1,
+    ("outbox", "SmtpUrlError"): 2,
+    ("outbox", "TransportError"): 1,
+    ("sqlalchemy", "SQLAlchemyError"): 1,
 }
 
 
@@ -31,7 +43,7 @@ class CommandFailed(RuntimeError):
 def explain(error: BaseException) -> tuple[int, str]:
     """The exit code for an error, and the line: what is wrong, where, and what to do."""
     for kind in type(error).__mro__:
-        code = EXIT_CODES.get(f"{kind.__module__}.{kind.__qualname__}")
+        code = EXIT_CODES.get((kind.__module__.partition(".")[0], kind.__qualname__))
         if code is not None:
             return code, _one_line(_said(error)) + _usage_hint(error)
     if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Abort":
