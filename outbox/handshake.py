@@ -61,12 +61,14 @@ async def _tls_context(settings: SmtpSettings) -> ssl.SSLContext | None:
 async def _connect(settings: SmtpSettings, context: ssl.SSLContext | None) -> Wire:
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(settings.timeouts.connect):
-        _, wire = await loop.create_connection(lambda: Wire(loop), settings.host, settings.port, ssl=context)
+        _, wire = await loop.create_connection(
+            lambda: Wire(loop, greeting=settings.timeouts.greeting), settings.host, settings.port, ssl=context
+        )
     return wire
 
 
 async def _agree(settings: SmtpSettings, wire: Wire, context: ssl.SSLContext | None) -> Session:
-    greeting = await _answer(settings, wire, wire.expect("the greeting", settings.timeouts.greeting))
+    greeting = await _answer(settings, wire, wire.greeting)
     if greeting.code != 220:
         raise _error(settings, f"the server takes no mail now: {greeting}")
     extensions = await _hello(settings, wire)

@@ -121,8 +121,8 @@ class SmtpConnection:
         if refused is None:
             return None if go is None or go.code == 354 else go
         if go is not None and go.code == 354:
-            # It waits for a text that nobody is to get. RFC 2920, section 3.1, would end it by a dot: an empty
-            # message, which a server that is this lax might deliver.
+            # It waits for a text that nobody is to get. RFC 2920, section 3.1, would end it by a dot: an
+            # empty message, which a server that is this lax might deliver.
             wire.break_off(f"the server said {go} though it had said {refused}")
         return refused
 

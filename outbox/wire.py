@@ -18,7 +18,7 @@ class Wire(asyncio.Protocol):
     time-out, counted from when it is the next to come: a server cannot stretch it by dribbling.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, greeting: float) -> None:
         self.broken: str | None = None
         self._loop = loop
         self._transport: asyncio.Transport | None = None
@@ -29,6 +29,8 @@ class Wire(asyncio.Protocol):
         self._drained: asyncio.Future[None] | None = None
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._greeting_seconds = greeting
+        self.greeting: Answer = loop.create_future()
 
     @property
     def is_between(self) -> bool:
@@ -42,7 +44,7 @@ class Wire(asyncio.Protocol):
         return str(name[0]) if name else ""
 
     def expect(self, what: str, seconds: float) -> Answer:
-        """The answer to what was just written, or to come unasked, such as the greeting."""
+        """The answer to what was just written."""
         answer: Answer = self._loop.create_future()
         if self.broken is not None:
             answer.set_result(None)
@@ -120,6 +122,8 @@ class Wire(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport; be told (``pause_writing``) as soon as it holds anything back."""
+        # Expected from here on: it may come before anybody can ask for it.
+        self.greeting = self.expect("the greeting", self._greeting_seconds)
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=0)
 
