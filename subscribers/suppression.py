@@ -1,0 +1,111 @@
+"""Addresses that are never written to, kept as salted hashes: they outlive their subscribers' erasure."""
+
+import hmac
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from hashlib import sha256
+
+from sqlalchemy import Connection, delete, func, select, update
+
+from subscribers.address import normalize
+from subscribers.model import (
+    SubscriberState,
+    SubscriptionState,
+    subscriber,
+    subscription,
+    suppression,
+)
+from subscribers.upsert import insert_new
+
+
+class SuppressionReason(StrEnum):
+    """Why nothing is sent to an address. Only ``ERASED`` is lifted by the reader's own new consent."""
+
+    ERASED = "erased"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    BY_HAND = "by hand"
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """Why and since when an address is suppressed."""
+
+    reason: SuppressionReason
+    at: datetime
+
+
+def address_hash(key: str, *, salt: str) -> str:
+    """The salted SHA-256 (HMAC, RFC 2104) of an address's key, in 64 hexadecimal digits.
+
+    ``salt`` must be the same for good: under another one no suppressed address is known any more.
+    """
+    if not salt:
+        raise ValueError("a suppressed address is hashed with a salt, and the salt is empty")
+    return hmac.new(salt.encode(), key.encode(), sha256).hexdigest()
+
+
+def suppress(
+    connection: Connection, email: str, *, reason: SuppressionReason, now: datetime, salt: str
+) -> bool:
+    """Never write to an address again, whether a subscriber has it or not; tell whether that is new.
+
+    A subscriber who has it becomes suppressed and their subscriptions end. An erasure gives way to the other
+    reasons; they stay as they are. Raises ``AddressError`` when it is no address.
+    """
+    key = normalize(email).key
+    known = find_suppression(connection, key, salt=salt)
+    if known is None:
+        values = {"hash": address_hash(key, salt=salt), "reason": reason, "at": now}
+        insert_new(connection, suppression, values, returning=suppression.c.hash)
+    elif known.reason is SuppressionReason.ERASED:
+        mine = suppression.c.hash == address_hash(key, salt=salt)
+        connection.execute(update(suppression).where(mine).values(reason=reason, at=now))
+    _end(connection, key, now)
+    return known is None
+
+
+def is_suppressed(connection: Connection, email: str, *, salt: str) -> bool:
+    """Whether nothing may be sent to an address; raises ``AddressError`` when it is none."""
+    return find_suppression(connection, normalize(email).key, salt=salt) is not None
+
+
+def find_suppression(connection: Connection, key: str, *, salt: str) -> Suppression | None:
+    """Why an address, by its key, is suppressed; None when it is not."""
+    mine = suppression.c.hash == address_hash(key, salt=salt)
+    row = connection.execute(select(suppression.c.reason, suppression.c.at).where(mine)).first()
+    return None if row is None else Suppression(SuppressionReason(row.reason), row.at)
+
+
+def lift(connection: Connection, email: str, *, salt: str) -> bool:
+    """Let an address be written to again, and tell whether it was suppressed.
+
+    Its subscriber, if it has one still, is what they were before, without subscriptions: they end with the
+    suppression and are taken up only by a new consent. Raises ``AddressError`` when it is no address.
+    """
+    key = normalize(email).key
+    lifted = lift_key(connection, key, salt=salt)
+    confirmed = subscriber.c.confirmed_at.is_not(None)
+    mine = (subscriber.c.email_key == key) & (subscriber.c.state == SubscriberState.SUPPRESSED)
+    for which, state in ((confirmed, SubscriberState.CONFIRMED), (~confirmed, SubscriberState.PENDING)):
+        connection.execute(update(subscriber).where(mine, which).values(state=state))
+    return lifted
+
+
+def lift_key(connection: Connection, key: str, *, salt: str) -> bool:
+    """Forget that an address, by its key, was suppressed; tell whether it was."""
+    mine = suppression.c.hash == address_hash(key, salt=salt)
+    return connection.execute(delete(suppression).where(mine)).rowcount > 0
+
+
+def _end(connection: Connection, key: str, now: datetime) -> None:
+    mine = select(subscriber.c.id).where(subscriber.c.email_key == key).scalar_subquery()
+    connection.execute(
+        update(subscription)
+        .where(subscription.c.subscriber_id == mine)
+        .values(state=SubscriptionState.ENDED, ended_at=func.coalesce(subscription.c.ended_at, now))
+    )
+    connection.execute(
+        update(subscriber).where(subscriber.c.email_key == key).values(state=SubscriberState.SUPPRESSED)
+    )
