@@ -12,6 +12,8 @@ MAX_LINE = 1000
 # What XML 1.0 (production 2, Char) cannot hold, and DEL. C1 controls are legal, and dealt with before.
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _C1 = re.compile("[\x80-\x9f]")
+# Text without any of these needs no second look.
+_ODD = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00c2-\u00f4\ud800-\udfff\ufffe\uffff]")
 
 # Characters of Windows-1252 that are not where Latin-1 has them, to the byte that stands for each.
 _WINDOWS = {
@@ -51,6 +53,8 @@ def legal(text: str) -> str:
 
 def legible(text: str, *, of: str, notes: list[str]) -> str:
     """The text with certain mojibake mended and without what XML cannot hold; ``of`` is the part's name."""
+    if not _ODD.search(text):
+        return text
     if not text.isascii():
         text = _mended(text, of, notes)
     cleaned, number = _ILLEGAL.subn("", text)
@@ -61,6 +65,8 @@ def legible(text: str, *, of: str, notes: list[str]) -> str:
 
 def _mended(text: str, of: str, notes: list[str]) -> str:
     mended = text
+    if not _SUSPECT.search(text) and not _C1.search(text):
+        return text
     # What went wrong once may have gone wrong again on the next machine.
     while (again := _read_again(mended)) is not None:
         mended = again
@@ -88,7 +94,7 @@ def _read_again(text: str) -> str | None:
     except UnicodeError:
         return None
     wide: list[str] = _WIDE.findall(again)
-    latin = all("\u00a0" <= char <= "\u00ff" or char >= "\u0800" for char in wide)
+    latin = all(char <= "\u00ff" or char >= "\u0800" for char in wide)
     if latin:
         return again if len(wide) > 1 or wide[0] >= "\u0800" else None
     # Greek, Cyrillic, Hebrew, Arabic…: words, not one sign again and again (NESCAFÉ®).

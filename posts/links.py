@@ -18,6 +18,9 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _IMAGE = re.compile(r"data:image/(?:png|gif|jpeg|webp|avif);base64,[A-Za-z0-9+/=%]*", re.IGNORECASE)
 # What no URL may hold (RFC 3986 §2, RFC 3987 §2.2); letters beyond ASCII may stay.
 _UNSAFE = re.compile(r'[\x00-\x20"<>\\^`{|}\x7f-\xa0]')
+# Already absolute and with nothing to escape: as nearly all are.
+_PLAIN = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]+)?(?:[/?#][!#-;=?-\[\]_a-z~]*)?")
+_ROOTED = re.compile(r"/(?!/)[!#-;=?-\[\]_a-z~]*")
 _BREAKS = str.maketrans("", "", "\t\n\r")
 _ENDS = "".join(map(chr, range(0x21)))
 
@@ -92,6 +95,7 @@ class Links:
     def start(self, base: str | None) -> None:
         """Begin a post whose relative URLs hang on ``base``."""
         self._base = base
+        self._origin = "" if base is None else "{0.scheme}://{0.netloc}".format(urlsplit(base))
         self._made_absolute = 0
         self._hanging = 0
         self._refused = 0
@@ -135,7 +139,7 @@ class Links:
         return image
 
     def _resolve(self, value: str, schemes: frozenset[str]) -> str | None:
-        found = absolute(value, base=self._base)
+        found = self._absolute(value)
         is_relative = not _SCHEME.match(value.strip(_ENDS))
         if found is None:
             self._hanging += is_relative and self._base is None and bool(value.strip())
@@ -145,6 +149,15 @@ class Links:
             return None
         self._made_absolute += is_relative
         return found
+
+    def _absolute(self, value: str) -> str | None:
+        """As ``absolute``, without its pains where the URL needs none of them."""
+        if len(value) <= MAX_URL // 2:
+            if _PLAIN.fullmatch(value):
+                return value
+            if self._origin and _ROOTED.fullmatch(value) and "/." not in value:
+                return self._origin + value
+        return absolute(value, base=self._base)
 
     def _srcset(self, _tag: str, value: str) -> str | None:
         if len(value) > MAX_URL:

@@ -59,8 +59,10 @@ _REMOVED = {
     "svg": "drawing",
     "math": "formula",
 }
-_DANGERS = re.compile(rf"<({'|'.join(_REMOVED)})\b|(javascript\s*:)", re.IGNORECASE)
-_HANDLERS = re.compile(r"<[a-z][^<>]*?[\s/\"']on[a-z]+\s*=", re.IGNORECASE)
+_DANGERS = re.compile(rf"<({'|'.join(_REMOVED)})\b")
+_SCRIPT_LINK = re.compile(r"javascript\s*:")
+_HANDLER = re.compile(r"on[a-z]+\s*=")
+_TAG_WITH_HANDLER = re.compile(r"<[a-z][^<>]*?[\s/\"']on[a-z]+\s*=")
 
 _FRAME = re.compile(r"<(?:iframe|embed)\b([^<>]*)>", re.IGNORECASE)
 _FRAME_END = re.compile(r"</(?:iframe|embed)\s*>", re.IGNORECASE)
@@ -130,10 +132,11 @@ def text_of(html: str) -> str:
 
 def _told(html: str, notes: list[str]) -> str:
     """Note the dangers that nh3 is about to remove; the HTML is returned as it is."""
-    found: Counter[str] = Counter()
-    for tag, script in _DANGERS.findall(html):
-        found["javascript: link" if script else _REMOVED[tag.lower()]] += 1
-    found["event handler"] = len(_HANDLERS.findall(html))
+    lower = html.lower()
+    found = Counter(_REMOVED[tag] for tag in _DANGERS.findall(lower))
+    found["javascript: link"] = len(_SCRIPT_LINK.findall(lower))
+    if _HANDLER.search(lower):
+        found["event handler"] = len(_TAG_WITH_HANDLER.findall(lower))
     notes.extend(f"removed {counted(number, what)}" for what, number in found.items() if number)
     return html
 

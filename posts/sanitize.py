@@ -3,9 +3,10 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from urllib.parse import urlsplit
 from uuid import NAMESPACE_URL, uuid5
 
@@ -57,6 +58,8 @@ class Sanitizer:
 
     def __init__(self) -> None:
         self._markup = Markup()
+        # A blog has few labels and many posts.
+        self._label = lru_cache(4096)(_label)
 
     def clean(self, source: SourcePost, *, now: datetime) -> CleanPost | SkippedPost:
         """The post cleaned, with a note of each thing that was done; or why it cannot be stored.
@@ -86,8 +89,8 @@ class Sanitizer:
             html=html,
             published=shown,
             updated=_updated(updated, shown, now, notes),
-            labels=_labels(source.labels, notes),
-            authors=_names(source.authors, "author", notes),
+            labels=self._labels(source.labels, notes),
+            authors=_authors(source.authors, notes),
             state=PostState.LIVE if source.state is PostState.SCHEDULED else source.state,
             source_hash=source_hash(source),
             is_dated=published is not None,
@@ -95,6 +98,16 @@ class Sanitizer:
             where=source.where,
             notes=tuple(dict.fromkeys(notes)),
         )
+
+    def _labels(self, names: Iterable[str], notes: list[str]) -> tuple[str, ...]:
+        """Names as the post writes them; of those that differ in case or white space only, the first."""
+        kept: dict[str, str] = {}
+        for name in names:
+            cleaned, key, said = self._label(name)
+            notes.extend(said)
+            if cleaned:
+                kept.setdefault(key, cleaned)
+        return _few(list(kept.values()), "label", notes)
 
 
 def clean_post(source: SourcePost, *, now: datetime) -> CleanPost | SkippedPost:
@@ -190,25 +203,26 @@ def _title(title: str, html: str, published: datetime, notes: list[str]) -> str:
     return f"{published:%Y-%m-%d}" if published.year >= 1000 else published.date().isoformat()
 
 
-def _labels(names: Iterable[str], notes: list[str]) -> tuple[str, ...]:
-    """Label names as the post writes them; of those that differ in case or white space only, the first."""
-    kept: dict[str, str] = {}
-    for name in _names(names, "label", notes):
-        cleaned = clean_name(name)
-        if cleaned:
-            kept.setdefault(label_key(cleaned), cleaned)
-    return tuple(kept.values())
+def _label(name: str) -> tuple[str, str, tuple[str, ...]]:
+    """A label's clean name, what makes it one with others, and notes."""
+    notes: list[str] = []
+    cleaned = clean_name(_name(name, "label", notes))
+    return cleaned, label_key(cleaned), tuple(notes)
 
 
-def _names(names: Iterable[str], of: str, notes: list[str]) -> tuple[str, ...]:
-    kept: dict[str, None] = {}
-    for name in names:
-        line = plain(name, of=of, notes=notes)
-        if len(line) > MAX_NAME:
-            notes.append(f"cut {'an' if of == 'author' else 'a'} {of} to {MAX_NAME} characters")
-            line = shortened(line, MAX_NAME)
-        if line:
-            kept[line] = None
-    if len(kept) > MAX_NAMES:
-        notes.append(f"kept {MAX_NAMES} of {counted(len(kept), of)}")
-    return tuple(kept)[:MAX_NAMES]
+def _authors(names: Iterable[str], notes: list[str]) -> tuple[str, ...]:
+    kept = dict.fromkeys(_name(name, "author", notes) for name in names)
+    return _few([name for name in kept if name], "author", notes)
+
+
+def _name(name: str, of: str, notes: list[str]) -> str:
+    line = plain(name, of=of, notes=notes)
+    if len(line) > MAX_NAME:
+        notes.append(f"cut the {of} to {MAX_NAME} characters")
+    return shortened(line, MAX_NAME)
+
+
+def _few(names: Sequence[str], of: str, notes: list[str]) -> tuple[str, ...]:
+    if len(names) > MAX_NAMES:
+        notes.append(f"kept {MAX_NAMES} of {counted(len(names), of)}")
+    return tuple(names[:MAX_NAMES])

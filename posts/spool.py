@@ -29,6 +29,8 @@ _PREPARATION = (
     "BEGIN",
 )
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 
 class SpoolError(OSError):
     """There is no room for the temporary file, or no folder for it."""
@@ -99,7 +101,7 @@ def _instant(moment: datetime) -> str:
 
 
 def _packed(post: CleanPost) -> str:
-    return json.dumps(
+    return _encode(
         (
             post.uri,
             post.url,
@@ -115,8 +117,7 @@ def _packed(post: CleanPost) -> str:
             post.is_edited,
             post.where,
             post.notes,
-        ),
-        ensure_ascii=False,
+        )
     )
 
 

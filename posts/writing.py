@@ -76,7 +76,7 @@ class PostWriter:
             insert(post), [{"uri": uri, "revision": 1, **_values(row)} for uri, row in rows.items()]
         )
         query = select(post.c.uri, post.c.id).where(post.c.uri.in_(rows))
-        numbers = dict(self._connection.execute(query).tuples())
+        numbers: dict[str, int] = {row.uri: row.id for row in self._connection.execute(query)}
         tied = []
         for one in posts:
             row, ties = rows[one.uri], self._ties(one)
