@@ -1,4 +1,4 @@
-"""A post's HTML taken apart: the tree of it, the walk through it, and the words of its paragraphs."""
+"""A post's HTML taken apart: its tree, the words of its paragraphs, and its fitting into another page."""
 
 import re
 from collections.abc import Iterator
@@ -78,3 +78,26 @@ def walk(tree: html.HtmlElement, skipped: frozenset[str]) -> Iterator[tuple[str,
             yield event, element, not skips
         if skips and enters:
             silent += 1
+
+
+def inner_html(tree: html.HtmlElement) -> str:
+    """What stands in the ``div`` that ``parse`` made, as HTML."""
+    whole: str = html.tostring(tree, encoding="unicode", method="html")
+    return whole.removeprefix("<div>").removesuffix("</div>").strip()
+
+
+def lower_headings(tree: html.HtmlElement, top: int) -> None:
+    """Move the headings down so that the highest stands at level ``top``: a page above has its own."""
+    headings = list(tree.iter(*HEADINGS))
+    highest = min((int(heading.tag[1]) for heading in headings), default=top)
+    for heading in headings:
+        heading.tag = f"h{min(int(heading.tag[1]) + max(top - highest, 0), 6)}"
+
+
+def box_tables(tree: html.HtmlElement) -> None:
+    """Put each table into a ``div class="scroll"``, so that a wide one scrolls and not the whole page."""
+    for table in list(tree.iter("table")):
+        box = html.Element("div", {"class": "scroll"})
+        box.tail, table.tail = table.tail, None
+        table.addprevious(box)
+        box.append(table)
