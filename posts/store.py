@@ -4,13 +4,12 @@ Every function takes a connection, and so sees one state of the database togethe
 Where one transaction asks many times, ``load_labels`` once and hand the index to each as ``index``.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, Row, func, or_, select
+from sqlalchemy import Connection, func, or_, select
 
+from posts.labels import label_key
 from posts.lookup import (
     LabelIndex,
     find_label,
@@ -20,10 +19,11 @@ from posts.lookup import (
     nearest_labels,
     unknown_labels,
 )
-from posts.model import Post, PostState, label, post, post_label
-from posts.querying import NOTHING, Cursor, condition, selectable, simplify
+from posts.model import Post, PostState, post
+from posts.querying import NOTHING, Cursor, condition, newest_of_label, selectable, simplify
+from posts.reading import get_posts, labels_of
 from posts.revisions import RuleRevision, batched, rule_revision
-from posts.rules import All, Rule, rule_labels
+from posts.rules import All, HasLabel, Rule, rule_labels
 
 __all__ = [
     "Cursor",
@@ -73,57 +73,16 @@ def newest(
     connection: Connection, rule: Rule, *, limit: int | None, index: LabelIndex | None = None
 ) -> list[int]:
     """Ids of the live posts under a rule, newest first: by ``published``, then by id."""
-    query = selectable(connection, rule, _index(connection, rule, index), limit=limit)
+    index = _index(connection, rule, index)
+    simple = simplify(rule, index)
+    if isinstance(simple, HasLabel) and limit is not None:
+        return newest_of_label(connection, index.by_key[label_key(simple.name)].id, limit=limit)
+    query = selectable(connection, simple, index, limit=limit)
     return [] if query is None else [row.id for row in connection.execute(query)]
 
 
 def _index(connection: Connection, rule: Rule, index: LabelIndex | None) -> LabelIndex:
     return load_labels(connection, rule_labels(rule)) if index is None else index
-
-
-def get_posts(connection: Connection, ids: Sequence[int]) -> list[Post]:
-    """The posts of these ids, in their order; an id that is none is left out."""
-    found: dict[int, Post] = {}
-    for some in batched(dict.fromkeys(ids)):
-        named = _labels_of(connection, some)
-        for row in connection.execute(select(post).where(post.c.id.in_(some))):
-            found[row.id] = _as_post(row, named.get(row.id, []))
-    return [found[number] for number in ids if number in found]
-
-
-def _labels_of(connection: Connection, post_ids: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
-    """Name and slug of each post's labels, by name."""
-    query = (
-        select(post_label.c.post_id, label.c.name, label.c.slug)
-        .join(label, label.c.id == post_label.c.label_id)
-        .where(post_label.c.post_id.in_(post_ids))
-    )
-    found: dict[int, list[tuple[str, str]]] = {}
-    for post_id, name, slug in connection.execute(query):
-        found.setdefault(post_id, []).append((name, slug))
-    for names in found.values():
-        names.sort(key=lambda pair: (pair[0].casefold(), pair[0]))
-    return found
-
-
-def _as_post(row: Row[*tuple[Any, ...]], named: list[tuple[str, str]]) -> Post:
-    return Post(
-        id=row.id,
-        uri=row.uri,
-        url=row.url,
-        title=row.title,
-        html=row.html,
-        published=row.published,
-        updated=row.updated,
-        first_stored=row.first_stored,
-        visible_at=row.visible_at,
-        state=PostState(row.state),
-        revision=row.revision,
-        authors=tuple(row.authors),
-        labels=tuple(name for name, _ in named),
-        label_slugs=tuple(slug for _, slug in named),
-        notes=tuple(row.notes),
-    )
 
 
 def list_posts(
@@ -181,7 +140,7 @@ def news(
     rows = [row for row in connection.execute(query) if row.first_stored - row.published <= max_age]
     named: dict[int, list[tuple[str, str]]] = {}
     for some in batched(row.id for row in rows):
-        named |= _labels_of(connection, some)
+        named |= labels_of(connection, some)
     return [
         News(row.id, row.published, row.visible_at, frozenset(slug for _, slug in named.get(row.id, [])))
         for row in rows

@@ -63,7 +63,7 @@ BY_KEY = "USING PRIMARY KEY (post_id=? AND label_id=?)"
 def test_the_newest_of_a_label_are_one_range_of_one_index(two_labels: Connection) -> None:
     index = load_labels(two_labels)
     plans = plan(two_labels, lambda: newest(two_labels, parse("a"), limit=25, index=index))
-    assert plans == [[f"SEARCH tie {LABEL_RANGE}"]]
+    assert plans == [[f"SEARCH post_label {LABEL_RANGE}"]]
 
 
 @pytest.mark.parametrize(
