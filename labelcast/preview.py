@@ -17,7 +17,7 @@ from digests.store import get_digest, reader_rhythm
 from labelcast.wiring import Wiring
 from outbox.addresses import recipient_value
 from subscribers.model import Subscription
-from subscribers.store import find_subscriber
+from subscribers.store import find
 
 Form = Literal["html", "text", "eml"]
 
@@ -69,7 +69,7 @@ def _reader(connection: Connection, digest: Digest, email: str | None) -> tuple[
 
 
 def _subscription(connection: Connection, digest: Digest, email: str) -> Subscription:
-    found = find_subscriber(connection, email)
+    found = find(connection, email)
     for its in found.subscriptions if found else ():
         if its.digest == digest.slug:
             return its

@@ -13,7 +13,7 @@ import structlog
 import uvicorn
 
 from database import Database
-from digests.engine import Engine, for_at_most
+from digests.engine import Engine
 from feeds.build import FeedBuilder
 from feeds.publish import publish
 from posts.blog import get_blog
@@ -25,14 +25,11 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("labelcast")
 
-# A tick sends for so long at most, so that other duties get their turn; the next tick goes on.
-SENDING_SECONDS = 30.0
-
 
 class Duties:
     """What is to be done when it is due, over one database: posts released, feeds built, digests sent.
 
-    ``enough`` ends sending early; ``progress`` is told of each message dealt with.
+    ``enough``, made anew for each run of sending, ends it early; ``progress`` is told of each message.
     """
 
     def __init__(
@@ -161,14 +158,3 @@ def _on_signal(do: Callable[[], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def make_scheduler(
-    duties: Callable[[Callable[[], Callable[[], bool]]], Duties], *, seconds: float
-) -> Scheduler:
-    """The scheduler whose duties know when it is stopping."""
-    stopping: list[Callable[[], bool]] = []
-    made = duties(lambda: for_at_most(SENDING_SECONDS, stopping[0]))
-    scheduler = Scheduler(made.all(), seconds=seconds)
-    stopping.append(scheduler.stopping)
-    return scheduler

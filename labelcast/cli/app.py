@@ -6,7 +6,20 @@ from typing import Annotated
 import typer
 
 from labelcast import __version__
-from labelcast.cli import digests, doctor, feeds, import_, init, labels, posts
+from labelcast.cli import (
+    config,
+    deliveries,
+    digests,
+    doctor,
+    feeds,
+    import_,
+    init,
+    labels,
+    posts,
+    run,
+    subscribers,
+    tick,
+)
 from labelcast.cli.opening import Invocation
 from labelcast.cli.output import answer, say
 
@@ -55,4 +68,9 @@ app.command("posts")(posts.command)
 app.add_typer(labels.app, name="labels")
 app.add_typer(feeds.app, name="feeds")
 app.add_typer(digests.app, name="digests")
+app.add_typer(subscribers.app, name="subscribers")
+app.add_typer(config.app, name="config")
+app.add_typer(deliveries.app, name="deliveries")
+app.command("tick")(tick.command)
+app.command("run")(run.command)
 app.command("doctor")(doctor.command)

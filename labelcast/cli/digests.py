@@ -81,11 +81,18 @@ def add(
         str, typer.Option("--template", metavar="NAME", help="The folder of its templates.")
     ] = "digest",
     max_age: Annotated[
-        float | None, typer.Option("--max-age", metavar="DAYS", help="A post older than this is no news.")
+        float | None,
+        typer.Option("--max-age", min=0, max=3660, metavar="DAYS", help="A post older than this is no news."),
     ] = None,
     max_lateness: Annotated[
         float | None,
-        typer.Option("--max-lateness", metavar="HOURS", help="Later than this, it comes with the next one."),
+        typer.Option(
+            "--max-lateness",
+            min=0,
+            max=87840,
+            metavar="HOURS",
+            help="Later than this, it comes with the next one.",
+        ),
     ] = None,
 ) -> None:
     """Offer a digest."""

@@ -1,0 +1,100 @@
+"""``labelcast deliveries``: what went to whom, and sending again."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from labelcast.cli.opening import moment, opened
+from labelcast.cli.output import answer_json, answer_table, say
+
+app = typer.Typer(
+    help="List what went to whom; send again what failed or is in doubt.", rich_markup_mode=None
+)
+
+
+class State(StrEnum):
+    """A delivery's state, as it is typed."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    DEFERRED = "deferred"
+    FAILED = "failed"
+    IN_DOUBT = "in_doubt"
+    SKIPPED = "skipped"
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+OfState = Annotated[State | None, typer.Option("--state", help="Only those in this state.")]
+Number = Annotated[int | None, typer.Option("--edition", metavar="N", help="Only those of this edition.")]
+Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many.")]
+
+
+@app.callback(invoke_without_command=True)
+def _default(context: typer.Context, *, as_json: AsJson = False) -> None:
+    if context.invoked_subcommand is None:
+        list_(context, as_json=as_json)
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    *,
+    state: OfState = None,
+    number: Number = None,
+    limit: Limit = None,
+    as_json: AsJson = False,
+) -> None:
+    """List deliveries, newest first: to whom, of what, in which state, and the server's last word."""
+    from digests.deliveries import list_deliveries
+    from digests.model import DeliveryState
+
+    with opened(context) as wiring, wiring.database.read() as connection:
+        wanted = None if state is None else DeliveryState(state.value)
+        found = list(list_deliveries(connection, state=wanted, number=number, limit=limit))
+    if as_json:
+        answer_json(
+            [
+                {
+                    "id": one.id,
+                    "email": one.email,
+                    "digest": one.digest,
+                    "edition": one.edition,
+                    "state": one.state,
+                    "attempts": one.attempts,
+                    "doubts": one.doubts,
+                    "message_id": one.message_id,
+                    "due": one.due_at,
+                    "reply": one.reply,
+                    "updated": one.updated_at,
+                }
+                for one in found
+            ]
+        )
+        return
+    columns = ("email", "digest", "edition", "state", "attempts", "updated", "reply")
+    answer_table(
+        columns, [(d.email, d.digest, d.edition, d.state, d.attempts, d.updated_at, d.reply) for d in found]
+    )
+
+
+@app.command("retry")
+def retry(context: typer.Context, *, number: Number = None) -> None:
+    """Queue again what failed; it goes out at the next tick."""
+    _requeue(context, State.FAILED, number)
+
+
+@app.command("release")
+def release(context: typer.Context, *, number: Number = None) -> None:
+    """Queue again what is in doubt; it goes out at the next tick, under the Message-ID it had."""
+    _requeue(context, State.IN_DOUBT, number)
+
+
+def _requeue(context: typer.Context, state: State, number: int | None) -> None:
+    from digests.deliveries import requeue
+    from digests.model import DeliveryState
+
+    with opened(context) as wiring, wiring.database.write() as connection:
+        count = requeue(connection, DeliveryState(state.value), number=number, now=moment(None))
+    say(f"{count} deliveries queued again")
