@@ -17,7 +17,7 @@ from posts.importers.xml import XmlFault, elements
 from posts.model import SkippedPost, SourcePost
 
 _ROOT = re.compile(r"<(?:\w+:)?(?:rss|feed|RDF|channel)\b(?![^<>]*/xhtml)", re.IGNORECASE)
-_PROLOG = re.compile(r"<!--.*?(?:-->|\Z)|<[?!][^>]*>", re.DOTALL)
+_PROLOG = re.compile(r"<!--.*?(?:-->|\Z)|<[?!][^<>]*>", re.DOTALL)
 _FIRST_TAG = re.compile(r"<[A-Za-z_]")
 _WORDPRESS = re.compile(r"wordpress\.org/export/")
 

@@ -11,7 +11,7 @@ from posts.importers.date_headings import parse_date_heading
 from posts.importers.dates import NoDate, midnight, parse_any
 from posts.importers.errors import ImporterError, one_line
 from posts.importers.ids import derived_id, web_url
-from posts.importers.label_text import HEADER
+from posts.importers.label_text import label_of
 from posts.importers.markup import inner_html
 from posts.importers.tree import find, find_texts, flat_text
 from posts.model import SkippedPost, SourcePost
@@ -19,7 +19,6 @@ from posts.model import SkippedPost, SourcePost
 _BLOG_ID = re.compile(r"""blogI[dD]=(\d{5,20})|['"]blogId['"]\s*(?:content|:)\s*=?\s*['"](\d{5,20})""")
 _POST_ID = re.compile(r"\d{5,20}")
 _LABEL_URL = re.compile(r"/search/label/([^/?#\"']+)")
-_CLEAR = re.compile(r'(?:<div style="clear: ?both;?">\s*</div>\s*)+\Z')
 
 
 def _classed(*names: str) -> str:
@@ -81,9 +80,8 @@ def _is_post(element: etree._Element) -> bool:
 
 def _page_label(page: etree._Element) -> str | None:
     for status in find(_STATUS, page):
-        if found := HEADER.match(flat_text(status)):
-            header = HEADER.fullmatch(flat_text(status)) or found
-            return header["label"].strip(" .“”\"'") or None
+        if label := label_of(flat_text(status)):
+            return label
     for address in find_texts(_CANONICAL, page):
         if found := _LABEL_URL.search(address):
             return unquote(found[1].replace("+", " ")) or None
@@ -119,7 +117,7 @@ def _post(
         uri=_id(element, blog) or (None if url else derived_id("label page", str(published), title)),
         url=url,
         title=title or None,
-        html=_CLEAR.sub("", inner_html(body)).strip(),
+        html=inner_html(_without_clearing(body)),
         published=published,
         updated=updated,
         labels=tuple(names.values()),
@@ -145,3 +143,12 @@ def _published(element: etree._Element, timezone: tzinfo) -> datetime | None:
             return midnight(found.day, timezone)
         raise NoDate(f"{one_line(flat_text(heading))!r} is no date heading that is known")
     return None
+
+
+def _without_clearing(body: etree._Element) -> etree._Element:
+    """A post's body without the empty elements that Blogger ends it with to clear its floats."""
+    while (
+        len(body) and "clear" in body[-1].get("style", "") and not flat_text(body[-1]) and not len(body[-1])
+    ):
+        body.remove(body[-1])
+    return body

@@ -7,7 +7,7 @@ from datetime import UTC, tzinfo
 from posts.importers.encodings import decode
 from posts.importers.errors import ImporterError
 from posts.importers.label_html import read_html
-from posts.importers.label_text import HEADER, read_text
+from posts.importers.label_text import label_of, read_text
 from posts.importers.source import HEAD_BYTES, Source
 from posts.model import SkippedPost, SourcePost
 
@@ -42,7 +42,7 @@ class LabelPageImporter:
             return False
         if _HTML.search(text):
             return bool(_BLOGGER.search(text))
-        return any(HEADER.fullmatch(line.strip()) for line in text.splitlines())
+        return any(label_of(line) for line in text.splitlines())
 
     def read(self, source: Source) -> Iterator[SourcePost | SkippedPost]:
         """The posts of the page, newest first."""

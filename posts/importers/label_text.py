@@ -17,9 +17,8 @@ from posts.importers.ids import derived_id
 from posts.importers.markup import paragraphs
 from posts.model import SkippedPost, SourcePost
 
-HEADER = re.compile(
-    r"Showing posts with (?:the )?label (?P<label>.+?)(?:\.?\s*Show all(?: posts)?\.?)?", re.IGNORECASE
-)
+_HEADER = re.compile(r"Showing posts with (?:the )?label (?P<label>.+)", re.IGNORECASE)
+_SHOW_ALL = re.compile(r"\.? ?Show all(?: posts)?\b.*", re.IGNORECASE)
 _NAVIGATION = re.compile(
     r"(?=.*\b(?:Newer|Older) Posts\b)(?:Newer Posts)?\s*(?:Home)?\s*(?:Older Posts)?"
     r"|Subscribe to: Posts \(Atom\).*"
@@ -33,6 +32,8 @@ _FOOTER = re.compile(
     r"|Reactions:.*|Location: .*"
 )
 _QUOTES = {"“": "”", "‘": "’", '"': '"', "'": "'", "«": "»"}
+# Longer lines are a post's text.
+_LINE_CHARS = 400
 _TITLE_CHARS = 250
 _TEASER_CHARS = 400
 
@@ -63,14 +64,15 @@ class _Block:
 def read_text(text: str, *, name: str, timezone: tzinfo) -> Iterator[SourcePost | SkippedPost]:
     """The posts of one or more label pages, one below the other; raises ``ImporterError``."""
     lines = [_Line(number, line) for number, line in enumerate(text.splitlines(), start=1)]
-    starts = [line for line in lines if HEADER.fullmatch(line.text.strip())]
+    starts = [line for line in lines if is_header(line.text)]
+    starts = starts or [line for line in lines if label_of(line.text)][:1]
     if not starts:
         raise ImporterError(f"{name}: is no label page: no line says “Showing posts with label …”")
     seen: dict[str, int] = {}
     found = False
     for start, following in zip(starts, [*starts[1:], None], strict=True):
         page = lines[start.number : following.number - 1 if following else None]
-        for item in _page(page, label=_label(start.text), seen=seen, timezone=timezone):
+        for item in _page(page, label=label_of(start.text), seen=seen, timezone=timezone):
             found = found or isinstance(item, SourcePost)
             yield item
     if not found:
@@ -79,12 +81,18 @@ def read_text(text: str, *, name: str, timezone: tzinfo) -> Iterator[SourcePost 
         )
 
 
-def _label(header: str) -> str:
-    found = HEADER.fullmatch(header.strip())
-    label = found["label"].strip() if found else ""
+def label_of(text: str) -> str:
+    """The label that "Showing posts with label X. Show all posts" names; empty when a line is no such."""
+    found = _HEADER.fullmatch(" ".join(text.split())) if len(text) <= _LINE_CHARS else None
+    label = _SHOW_ALL.sub("", found["label"]).strip() if found else ""
     if len(label) > 2 and _QUOTES.get(label[0]) == label[-1]:
         label = label[1:-1].strip()
     return label
+
+
+def is_header(text: str) -> bool:
+    """Whether a line is that line as Blogger's classic pages have it, with "Show all posts" at its end."""
+    return bool(label_of(text)) and bool(_SHOW_ALL.search(text))
 
 
 def _page(
@@ -109,7 +117,7 @@ def _page(
 def _without_navigation(lines: Sequence[_Line]) -> Sequence[_Line]:
     """The page's last lines up to "Newer Posts Home Older Posts", below which stands what is no post."""
     for place, line in enumerate(lines):
-        if _NAVIGATION.fullmatch(line.text.strip()):
+        if len(line.text) <= _LINE_CHARS and _NAVIGATION.fullmatch(" ".join(line.text.split())):
             return lines[:place]
     return lines
 
@@ -132,6 +140,8 @@ def _blocks(lines: Sequence[_Line], day: date, label: str) -> Iterator[_Block]:
 
 def _is_footer(text: str, block: _Block, label: str, *, ended: bool) -> bool:
     """Whether a line is of a post's footer; what it says of the post goes into the block."""
+    if len(text) > _LINE_CHARS:
+        return False
     if posted := _POSTED.fullmatch(text):
         block.author, block.clock = posted["author"].strip(), _clock(posted["time"])
         return True

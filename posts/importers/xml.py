@@ -198,7 +198,7 @@ def first_element(text: str, name: str) -> int | None:
 
 
 def _declaration_end(text: str, start: int, name: str) -> int:
-    declaration = re.compile(r"""<![A-Za-z]*(?:"[^"]*"|'[^']*'|[^"'<>\[])*""").match(text, start)
+    declaration = re.compile(r"""<![A-Za-z]*(?:"[^"]*"|'[^']*'|[^"'<>\[]++)*+""").match(text, start)
     end = declaration.end() if declaration else start + 2
     if end >= len(text):
         return -1
