@@ -78,7 +78,7 @@ def post_revisions(connection: Connection, post_ids: Sequence[int]) -> dict[int,
     """The present revision of each of these posts, by id; an id that no post has is left out."""
     revisions: dict[int, int] = {}
     for some in batched(post_ids):
-        revisions.update(connection.execute(_VERSIONS, {"ids": some}).tuples().all())
+        revisions.update((row[0], row[1]) for row in connection.execute(_VERSIONS, {"ids": some}).all())
     return revisions
 
 
