@@ -116,7 +116,7 @@ def _preheader(shown: Sequence[PostView]) -> str:
 
 
 def _base(digest: Digest, edition: Edition, posts: Sequence[Post], publisher: Publisher) -> dict[str, Any]:
-    """What the templates know, but for the posts: the names are those of ``docs/templates.md``."""
+    """What the templates know, but for the posts and what follows from how many are shown."""
     site = publisher.site_url
     language = edition.language or digest.language
     primary = language.partition("-")[0].lower()
