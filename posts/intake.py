@@ -16,6 +16,7 @@ from posts.spool import Spool
 from posts.writing import PostWriter
 
 BATCH = 500
+BATCH_CHARACTERS = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def store_posts(
             stored_at = news_from(connection, now=now)
             book = LabelBook(connection, now=stored_at)
             writer = PostWriter(connection, book, now=stored_at)
-            for posts in spool.batches(BATCH):
+            for posts in spool.batches(posts=BATCH, characters=BATCH_CHARACTERS):
                 writer.write(posts)
             book.finish()
             if dry_run:

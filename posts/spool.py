@@ -85,11 +85,18 @@ class Spool:
         self.noted += bool(post.notes)
         return _superseded(post.uri, earlier[1]) if earlier is not None else None
 
-    def batches(self, size: int) -> Iterator[list[CleanPost]]:
-        """The posts in the order they came, in lists of at most ``size``."""
-        found = self._file.execute("SELECT post FROM spool ORDER BY position")
-        while rows := found.fetchmany(size):
-            yield [_unpacked(row[0]) for row in rows]
+    def batches(self, *, posts: int, characters: int) -> Iterator[list[CleanPost]]:
+        """The posts in the order they came, in lists of so many posts or about so many characters."""
+        batch: list[CleanPost] = []
+        size = 0
+        for (packed,) in self._file.execute("SELECT post FROM spool ORDER BY position"):
+            batch.append(_unpacked(packed))
+            size += len(packed)
+            if len(batch) == posts or size >= characters:
+                yield batch
+                batch, size = [], 0
+        if batch:
+            yield batch
 
 
 def _superseded(uri: str, where: str) -> SkippedPost:
