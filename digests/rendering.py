@@ -37,7 +37,7 @@ def render_edition(
     URLs). The same input gives the same bytes. Raises ``RenderingError`` (no posts, a template that fails)
     and ``outbox.headers.HeaderError`` (an address that is none, CR or LF where a header goes).
     """
-    publisher = replace(publisher, site_url=_ascii_url(publisher.site_url))
+    publisher = replace(publisher, site_url=_ascii_url(publisher.site_url.rstrip("/")))
     content = compose(environment, digest=digest, edition=edition, posts=posts, publisher=publisher)
     identity = list_id(digest.slug, publisher.site_url)
     headers = bulk_headers(
