@@ -79,5 +79,6 @@ def requeue(connection: Connection, state: DeliveryState, *, number: int | None 
     step = update(delivery).where(delivery.c.state == state)
     if number is not None:
         step = step.where(delivery.c.edition_id == number)
-    values = {"state": DeliveryState.QUEUED, "due_at": now, "created_at": now, "updated_at": now}
-    return connection.execute(step.values(values)).rowcount
+    # Due since it was entered, so that the next tick takes it up, whatever instant that is told.
+    values = {"state": DeliveryState.QUEUED, "due_at": delivery.c.created_at, "created_at": now}
+    return connection.execute(step.values(**values, updated_at=now)).rowcount

@@ -1,9 +1,9 @@
 """Leases: how long a worker's word is taken for what it is sending, and what follows when it is gone."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Update, select, tuple_, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from database import Database
 from digests.model import DeliveryState, delivery
@@ -45,48 +45,57 @@ class Leases:
             or row.lease_until < real
             or is_gone(row.worker, current=self.worker)
         ]
-        recovered = 0
-        for part in _parts(lost):
-            with self._database.write() as connection:
-                recovered += connection.execute(_put_in_doubt(part, now)).rowcount
-        return recovered
+        if not lost:
+            return 0
+        rows = [{"its_id": number, "its_attempt": attempt, "now": now} for number, attempt in lost]
+        with self._database.write() as connection:
+            return connection.execute(_PUT_IN_DOUBT, rows).rowcount
 
     def renew(self, open_intents: Iterable[tuple[int, int]]) -> set[int]:
         """Prolong the leases of what is being sent; return the numbers that are still this worker's."""
-        kept: set[int] = set()
-        for part in _parts(list(open_intents)):
-            step = (
-                update(delivery)
-                .where(
-                    tuple_(delivery.c.id, delivery.c.attempt).in_(part),
-                    delivery.c.state == DeliveryState.SENDING,
-                    delivery.c.worker == self.worker,
-                )
-                .values(lease_until=self.until())
-                .returning(delivery.c.id)
-            )
-            with self._database.write() as connection:
-                kept |= set(connection.execute(step).scalars())
-        return kept
+        attempts = list(open_intents)
+        rows = [
+            {"its_id": number, "its_attempt": attempt, "its_worker": self.worker, "until": self.until()}
+            for number, attempt in attempts
+        ]
+        with self._database.write() as connection:
+            connection.execute(_RENEW, rows)
+            return taken_by(connection, self.worker, attempts)
 
 
-def _put_in_doubt(lost: Sequence[tuple[int, int]], now: datetime) -> Update:
-    return (
-        update(delivery)
-        .where(tuple_(delivery.c.id, delivery.c.attempt).in_(lost), delivery.c.state == DeliveryState.SENDING)
-        .values(
-            state=DeliveryState.IN_DOUBT,
-            doubts=delivery.c.doubts + 1,
-            reply="the sender was gone before the server's reply was recorded",
-            due_at=now,
-            worker=None,
-            lease_until=None,
-            updated_at=now,
-        )
+def taken_by(connection: Connection, worker: str, attempts: Sequence[tuple[int, int]]) -> set[int]:
+    """Which of these attempts (delivery and attempt) a worker is sending right now."""
+    query = select(delivery.c.id, delivery.c.attempt).where(
+        delivery.c.worker == worker, delivery.c.state == DeliveryState.SENDING
     )
+    return {number for number, _ in set(map(tuple, connection.execute(query))) & set(attempts)}
 
 
-def _parts(whole: Sequence[tuple[int, int]], size: int = 400) -> Iterator[Sequence[tuple[int, int]]]:
-    """Slices that stay under the databases' limits on parameters."""
-    for start in range(0, len(whole), size):
-        yield whole[start : start + size]
+_PUT_IN_DOUBT = (
+    update(delivery)
+    .where(
+        delivery.c.id == bindparam("its_id"),
+        delivery.c.attempt == bindparam("its_attempt"),
+        delivery.c.state == DeliveryState.SENDING,
+    )
+    .values(
+        state=DeliveryState.IN_DOUBT,
+        doubts=delivery.c.doubts + 1,
+        reply="the sender was gone before the server's reply was recorded",
+        due_at=bindparam("now"),
+        worker=None,
+        lease_until=None,
+        updated_at=bindparam("now"),
+    )
+)
+
+_RENEW = (
+    update(delivery)
+    .where(
+        delivery.c.id == bindparam("its_id"),
+        delivery.c.attempt == bindparam("its_attempt"),
+        delivery.c.state == DeliveryState.SENDING,
+        delivery.c.worker == bindparam("its_worker"),
+    )
+    .values(lease_until=bindparam("until"))
+)

@@ -18,10 +18,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, or_, select, tuple_, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, Integer, and_, bindparam, or_, select, update
 
 from database import Database
-from digests.leases import Leases
+from digests.leases import Leases, taken_by
 from digests.model import DeliveryState, delivery, edition
 from subscribers.model import SubscriberState, SubscriptionState, subscriber, subscription
 
@@ -149,28 +149,20 @@ class Ledger:
         return Result(pending.id, attempt, state, reply, now + backoff(attempt) if waits else now)
 
     def _may_be_sent(self) -> ColumnElement[bool]:
-        certain = delivery.c.state.in_((DeliveryState.QUEUED, DeliveryState.DEFERRED))
-        if not self._resend_doubtful:
-            return certain
-        return or_(certain, and_(delivery.c.state == DeliveryState.IN_DOUBT, delivery.c.doubts < MOST_DOUBTS))
+        return _open_with(MOST_DOUBTS if self._resend_doubtful else 0)
 
     def _take_up(self, connection: Connection, intents: Sequence[Pending], now: datetime) -> set[int]:
-        step = (
-            update(delivery)
-            .where(
-                tuple_(delivery.c.id, delivery.c.attempt).in_([(one.id, one.attempt) for one in intents]),
-                self._may_be_sent(),
-            )
-            .values(
-                state=DeliveryState.SENDING,
-                attempt=delivery.c.attempt + 1,
-                worker=self.leases.worker,
-                lease_until=self.leases.until(),
-                updated_at=now,
-            )
-            .returning(delivery.c.id)
-        )
-        return set(connection.execute(step).scalars())
+        """Move the intents to ``sending``; the numbers of those that were where they were seen."""
+        common = {
+            "worker": self.leases.worker,
+            "lease_until": self.leases.until(),
+            "updated_at": now,
+            "most": MOST_DOUBTS if self._resend_doubtful else 0,
+        }
+        rows = [{"its_id": one.id, "its_attempt": one.attempt, **common} for one in intents]
+        if connection.execute(_TAKE_UP, rows).rowcount == len(rows):
+            return {one.id for one in intents}
+        return taken_by(connection, self.leases.worker, [(one.id, one.attempt + 1) for one in intents])
 
     def _recorded(self, result: Result, now: datetime) -> dict[str, object]:
         return {
@@ -184,13 +176,38 @@ class Ledger:
         }
 
 
+def _open_with(most_doubts: int | BindParameter[int]) -> ColumnElement[bool]:
+    """Whether a delivery may be taken up: in doubt only when that was so fewer than so many times."""
+    return or_(
+        delivery.c.state == DeliveryState.QUEUED,
+        delivery.c.state == DeliveryState.DEFERRED,
+        and_(delivery.c.state == DeliveryState.IN_DOUBT, delivery.c.doubts < most_doubts),
+    )
+
+
+# One row at a time by its key, many at once: made once, since making them takes longer than running them.
+_TAKE_UP = (
+    update(delivery)
+    .where(
+        delivery.c.id == bindparam("its_id"),
+        delivery.c.attempt == bindparam("its_attempt"),
+        _open_with(bindparam("most", type_=Integer)),
+    )
+    .values(
+        state=DeliveryState.SENDING,
+        attempt=delivery.c.attempt + 1,
+        worker=bindparam("worker"),
+        lease_until=bindparam("lease_until"),
+        updated_at=bindparam("updated_at"),
+    )
+)
+
 # A result may also settle what was put in doubt meanwhile, as long as nobody has begun the next attempt.
 _RECORD = (
     update(delivery)
     .where(
         delivery.c.id == bindparam("its_id"),
         delivery.c.attempt == bindparam("its_attempt"),
-        # Not `in_`, whose list cannot be used with many rows at once.
         or_(delivery.c.state == DeliveryState.SENDING, delivery.c.state == DeliveryState.IN_DOUBT),
     )
     .values(
