@@ -1,6 +1,7 @@
 """Reading a server's replies (RFC 5321, section 4.2) from whatever it sends."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from outbox.outcome import printable
@@ -56,17 +57,18 @@ class ReplyReader:
         """Whether nothing of a next reply has come yet."""
         return not self._buffer and not self._lines
 
-    def feed(self, octets: bytes) -> list[Reply]:
-        """The replies that these octets complete, in order. Raises ``ProtocolError``: no more can be read."""
+    def feed(self, octets: bytes) -> Iterator[Reply]:
+        """The replies that these octets complete, in order.
+
+        Raises ``ProtocolError`` after the last good one: no more can be read.
+        """
         *lines, self._buffer = (self._buffer + octets).split(b"\n")
-        replies: list[Reply] = []
         for line in lines:
             reply = self._line(line.removesuffix(b"\r"))
             if reply is not None:
-                replies.append(reply)
+                yield reply
         if len(self._buffer) > MAX_LINE:
             raise ProtocolError(f"a line of more than {MAX_LINE} octets came where a reply was expected")
-        return replies
 
     def _line(self, line: bytes) -> Reply | None:
         found = _LINE.fullmatch(line)

@@ -71,9 +71,9 @@ class SmtpConnection:
         ``outbox.message.dot_stuff``). ``may_send`` is awaited once, whatever happens, while MAIL and RCPT
         travel; DATA goes out only if it says True. ``fence`` is asked right before the message's first octet:
         at False the connection is cut and the message withheld. Whatever breaks before the last octet of the
-        final dot can have left this machine defers it; whatever breaks from there to the reply leaves it in
-        doubt. Nothing is raised but what those two raise, or cancellation: the connection is cut then, and
-        the message is in doubt if ``fence`` had been asked.
+        final dot can have left this machine (over TLS: before it was encrypted) defers it; whatever breaks
+        from there to the reply leaves it in doubt. Nothing is raised but what those two raise, or
+        cancellation: the connection is cut then, and the message is in doubt if ``fence`` had been asked.
         """
         session = self._session
         if session is None:

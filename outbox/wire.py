@@ -66,7 +66,10 @@ class Wire(asyncio.Protocol):
         return self.expect(what or command[:4].decode("ascii").strip(), seconds)
 
     def flush(self) -> bool:
-        """Send now what was asked; False if the end of it is surely still here: held back, or never to go."""
+        """Send now what was asked; False if the end of it is surely still here: held back, or never to go.
+
+        Over TLS nothing that is held back is known of: True then.
+        """
         if self._transport is None or self.broken is not None:
             return False
         if self._corked:
@@ -91,7 +94,10 @@ class Wire(asyncio.Protocol):
 
     async def start_tls(self, context: SSLContext, host: str, seconds: float) -> None:
         """Go on in TLS. Raises ``OSError`` (``ssl.SSLError``) when it cannot be agreed on."""
-        if self._transport is None or not self.is_between:
+        if self._transport is None or self.broken is not None:
+            raise ConnectionError(self.broken or "it is not connected")
+        if not self.is_between:
+            # It would be read as if it had come over TLS.
             raise ConnectionError("the server said more than it was asked before TLS began")
         secured = await self._loop.start_tls(
             self._transport, self, context, server_hostname=host, ssl_handshake_timeout=seconds
@@ -144,21 +150,21 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Give each whole reply to whoever asked for it."""
         try:
-            replies = self._reader.feed(data)
+            for reply in self._reader.feed(data):
+                self._give(reply)
         except ProtocolError as error:
             self.break_off(str(error))
+
+    def _give(self, reply: Reply) -> None:
+        if not self._asked:
+            self.break_off(f"the server said unasked: {reply}")
             return
-        for reply in replies:
-            if not self._asked:
-                self.break_off(f"the server said unasked: {reply}")
-                return
-            answer, _, _ = self._asked.popleft()
-            if not answer.done():
-                answer.set_result(reply)
-            if reply.code == 421:
-                self.break_off(f"the server is closing: {reply}")
-                return
-        if replies and self._asked:
+        answer, _, _ = self._asked.popleft()
+        if not answer.done():
+            answer.set_result(reply)
+        if reply.code == 421:
+            self.break_off(f"the server is closing: {reply}")
+        elif self._asked:
             self._watch(self._asked[0][2])
 
     # One timer for all time-outs: it is moved only when it would ring too late.

@@ -15,16 +15,19 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
+from ssl import SSLContext
 from typing import Literal, NamedTuple, cast
 
 import pytest
 
-Stage = Literal["connect", "ehlo", "mail", "rcpt", "data", "dot"]
+Stage = Literal["connect", "ehlo", "starttls", "mail", "rcpt", "data", "dot"]
 
 EXTENSIONS = ("PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES", "SIZE 52428800")
 USUAL = {
     "connect": "220 faults.example ESMTP",
+    "starttls": "454 4.7.0 no TLS here",
     "mail": "250 2.1.0 Ok",
     "rcpt": "250 2.1.5 Ok",
     "data": "354 go on",
@@ -75,7 +78,9 @@ class SmtpFaults:
     def set_fault(self, recipient: str, stage: Stage, action: str, times: int | None = None) -> None:
         """Misbehave at a stage of messages to recipients that the regular expression is found in.
 
-        At ``mail`` it is looked for in the sender; at ``ehlo`` in EHLO or HELO; at ``connect`` use "".
+        At ``mail`` it is looked for in the sender; at ``ehlo`` in EHLO or HELO; at ``connect`` and
+        ``starttls`` use "".
+
         ``times``: so often, then no more. The newest fault that fits is the one that happens. Actions:
 
         ``"451 4.2.1 text"``  any reply; after a 421 the connection is closed
@@ -210,6 +215,8 @@ class _Conversation(asyncio.Protocol):
             self._in_data = self._reply("data", ",".join(self._recipients), usual)
         elif verb == "RCPT":
             self._say("503 5.5.1 not now")
+        elif verb == "STAR":
+            self._reply("starttls", "")
         elif verb == "QUIT":
             self._say("221 2.0.0 Bye")
             self._transport.close()
@@ -258,11 +265,12 @@ class _Conversation(asyncio.Protocol):
         self._transport.write(line.encode() + b"\r\n")
 
 
-async def _serve(
-    faults: SmtpFaults, running: "Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]"
-) -> None:
+Running = Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]
+
+
+async def _serve(faults: SmtpFaults, running: Running, context: SSLContext | None) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    server = await loop.create_server(lambda: _Conversation(faults), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: _Conversation(faults), "127.0.0.1", 0, ssl=context)
     faults.port = server.sockets[0].getsockname()[1]
     running.set_result((loop, stop))
     await stop.wait()
@@ -271,14 +279,23 @@ async def _serve(
         await asyncio.sleep(0)
 
 
+@contextmanager
+def serve_faults(context: SSLContext | None = None) -> Iterator[SmtpFaults]:
+    """A running server that takes every message until it is told otherwise; with a context, one for TLS."""
+    faults = SmtpFaults()
+    running: Running = Future()
+    thread = threading.Thread(target=lambda: asyncio.run(_serve(faults, running, context)))
+    thread.start()
+    loop, stop = running.result(10)
+    try:
+        yield faults
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
+
+
 @pytest.fixture
 def smtp_faults() -> Iterator[SmtpFaults]:
     """A running server that takes every message until it is told otherwise."""
-    faults = SmtpFaults()
-    running: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-    thread = threading.Thread(target=lambda: asyncio.run(_serve(faults, running)))
-    thread.start()
-    loop, stop = running.result(10)
-    yield faults
-    loop.call_soon_threadsafe(stop.set)
-    thread.join(10)
+    with serve_faults() as faults:
+        yield faults
