@@ -26,7 +26,7 @@ def initialise(file: Path, *, site_url: str, site_title: str, now: datetime) -> 
     ``SettingsError`` when the folder cannot be written or what the file says is wrong, and
     ``DatabaseUnavailable`` when there is no reaching the database.
     """
-    wrote = _write_new(file, _example(site_url, site_title))
+    wrote = write_settings(file, site_url=site_url, site_title=site_title)
     return InitReport(file=file, wrote_settings=wrote, migrated=prepare_database(file, now=now))
 
 
@@ -43,7 +43,24 @@ def prepare_database(file: Path, *, now: datetime) -> bool:
     return migrated
 
 
-def _write_new(file: Path, text: str) -> bool:
+def write_settings(
+    file: Path,
+    *,
+    site_url: str,
+    site_title: str,
+    author: str = "",
+    sender: str = "labelcast@localhost",
+    postal_address: str = "",
+) -> bool:
+    """Write a settings file with a new secret, unless it is there; tell whether it was written."""
+    text = _EXAMPLE.format(
+        site_url=_toml(site_url),
+        site_title=_toml(site_title),
+        author=_toml(author),
+        secret_key=_toml(secrets.token_urlsafe(32)),
+        sender=_toml(sender),
+        postal_address=_toml(postal_address),
+    )
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         # "x": made only if it is not there, whoever else is at it. It holds a secret: for the owner's eyes.
@@ -68,25 +85,24 @@ def _toml(value: str) -> str:
     return f'"{escaped}"'
 
 
-def _example(site_url: str, site_title: str) -> str:
-    return f"""\
+_EXAMPLE = """\
 # Labelcast's settings. Each can also come from the environment: LABELCAST_SITE_TITLE, LABELCAST_MAIL__FROM.
 # All of them are told in docs/settings.md.
 
-site_url = {_toml(site_url)}        # where readers reach it; links in mail and feeds begin so
-site_title = {_toml(site_title)}
-author = ""
+site_url = {site_url}  # where readers reach it; links in mail and feeds begin so
+site_title = {site_title}
+author = {author}
 language = "en"
 timezone = "UTC"                    # for instance America/Regina
 database_url = "sqlite:///labelcast.db"
-secret_key = {_toml(secrets.token_urlsafe(32))}  # signs the links in mail; keep it, and keep it secret
+secret_key = {secret_key}  # signs the links in mail; keep it, and keep it secret
 in_doubt = "resend"                 # or "hold": what to do when nobody knows whether a message arrived
 
 [mail]
 transport = "maildir:outbox"        # or smtp://user:password@host:587, smtps://…
-from = "labelcast@localhost"        # The News <news@example.org>
+from = {sender}  # The News <news@example.org>
 reply_to = ""
-postal_address = ""                 # the law of many countries wants one under a digest
+postal_address = {postal_address}  # the law of many countries wants one under a digest
 connections = 4
 
 [feeds]

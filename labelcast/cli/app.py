@@ -9,6 +9,7 @@ from labelcast import __version__
 from labelcast.cli import (
     config,
     deliveries,
+    demo,
     digests,
     doctor,
     feeds,
@@ -62,6 +63,7 @@ def _before(
         raise typer.Exit(2)
 
 
+app.command("demo")(demo.command)
 app.command("init")(init.command)
 app.command("import")(import_.command)
 app.command("posts")(posts.command)

@@ -11,6 +11,7 @@ EXIT_CODES = {
     ("labelcast", "SettingsError"): 2,
     ("labelcast", "UsageProblem"): 2,
     ("labelcast", "CommandFailed"): 1,
+    ("labelcast", "DemoFailed"): 1,
     ("labelcast", "NoSuchLabel"): 1,
     ("labelcast", "NotSubscribed"): 1,
     ("typer", "UsageError"): 2,

@@ -28,7 +28,7 @@ def command(
         raise UsageProblem("--no-web and --no-scheduler together leave nothing to run: leave one of them out")
     from labelcast.service import Service
 
-    with opened(context) as wiring:
+    with opened(context, running=True) as wiring:
         settings = wiring.settings
         ticking = wiring.scheduler(sending_seconds=SENDING_SECONDS) if not no_scheduler else None
         app = wiring.app(trouble=ticking.trouble if ticking else None) if not no_web else None
