@@ -22,6 +22,7 @@ from feeds.build import FeedBuilder
 from feeds.site import FeedSite
 from labelcast.service import Duties
 from labelcast.settings import Settings
+from outbox.maildir import Maildir
 from outbox.smtp import SmtpConnection, SmtpSettings
 from scheduler import Scheduler
 from subscribers.tokens import TokenSigner
@@ -92,7 +93,6 @@ class Wiring:
         """A way out for mail, not open yet; raises ``SmtpUrlError`` when the setting is none."""
         scheme, _, folder = self.settings.mail.transport.partition(":")
         if scheme == "maildir":
-            from outbox.maildir import Maildir  # noqa: PLC0415 - lands soon
 
             return Maildir(Path(folder))
         return SmtpConnection(SmtpSettings.parse(self.settings.mail.transport))
