@@ -10,7 +10,7 @@ from email.utils import parseaddr
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from outbox.addresses import ascii_address, format_address, needs_smtputf8, recipient_value
@@ -86,6 +86,7 @@ any_values = st.text(st.characters(exclude_categories=["Cs"]), max_size=200).map
 )
 
 
+@settings(deadline=None)
 @given(text=marked, html=marked, value=st.one_of(plain_values, any_values))
 def test_whatever_the_texts_and_values_the_message_decodes_to_just_them(
     text: str, html: str, value: str
@@ -106,6 +107,7 @@ printable = st.text(
 )
 
 
+@settings(deadline=None)
 @given(printable)
 def test_a_subject_of_any_text_is_read_as_it_was_written(subject: str) -> None:
     assume(subject.strip(" \t"))
@@ -114,6 +116,7 @@ def test_a_subject_of_any_text_is_read_as_it_was_written(subject: str) -> None:
     assert read(message)["Subject"] == subject.strip(" \t")
 
 
+@settings(deadline=None)
 @given(name=printable)
 def test_a_display_name_of_any_text_is_read_as_it_was_written(name: str) -> None:
     message = digest(sender=(name, "news@example.org")).splice(VALUES)
@@ -125,6 +128,7 @@ def test_a_display_name_of_any_text_is_read_as_it_was_written(name: str) -> None
     assert str(make_header(decode_header(shown))).split() == name.split()
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1), min_size=1))
 def test_a_folded_field_unfolds_to_the_very_value(words: list[str]) -> None:
     value = "  ".join(words)
