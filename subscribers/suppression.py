@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from subscribers.address import normalize
 from subscribers.model import (
@@ -17,6 +17,10 @@ from subscribers.model import (
     suppression,
 )
 from subscribers.upsert import insert_new
+
+_SUPPRESSION = select(suppression.c.reason, suppression.c.at).where(
+    suppression.c.hash == bindparam("its_hash")
+)
 
 
 class SuppressionReason(StrEnum):
@@ -73,8 +77,7 @@ def is_suppressed(connection: Connection, email: str, *, salt: str) -> bool:
 
 def find_suppression(connection: Connection, key: str, *, salt: str) -> Suppression | None:
     """Why an address, by its key, is suppressed; None when it is not."""
-    mine = suppression.c.hash == address_hash(key, salt=salt)
-    row = connection.execute(select(suppression.c.reason, suppression.c.at).where(mine)).first()
+    row = connection.execute(_SUPPRESSION, {"its_hash": address_hash(key, salt=salt)}).first()
     return None if row is None else Suppression(SuppressionReason(row.reason), row.at)
 
 

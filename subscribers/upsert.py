@@ -1,16 +1,25 @@
 """Inserting a row unless it is there, in one statement that two writers cannot both win."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table
+from sqlalchemy import Column, Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningInsert
 
 
 def insert_new(
-    connection: Connection, table: Table, values: Mapping[str, Any], *, returning: ColumnElement[Any]
+    connection: Connection, table: Table, values: Mapping[str, Any], *, returning: Column[Any]
 ) -> Any | None:
     """Insert a row; the value of the column ``returning``, or None when one with its unique key is there."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(table).values(values).on_conflict_do_nothing().returning(returning)
-    return connection.execute(statement).scalar_one_or_none()
+    statement = _statement(connection.dialect.name, table, returning)
+    return connection.execute(statement, dict(values)).scalar_one_or_none()
+
+
+@cache
+def _statement(dialect_name: str, table: Table, returning: Column[Any]) -> ReturningInsert[Any]:
+    """Made once for each table: making it takes longer than running it, and lists have many readers."""
+    dialect = sqlite if dialect_name == "sqlite" else postgresql
+    made: ReturningInsert[Any] = dialect.insert(table).on_conflict_do_nothing().returning(returning)
+    return made
