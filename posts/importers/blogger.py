@@ -12,11 +12,11 @@ from lxml import etree
 from posts.importers.dates import NoDate, parse_any
 from posts.importers.encodings import decode
 from posts.importers.errors import ImporterError, one_line
-from posts.importers.ids import permanent_id, web_url
 from posts.importers.markup import inner_xhtml, is_twice_escaped, paragraphs
 from posts.importers.source import Source
 from posts.importers.tree import local, raw_text
 from posts.importers.xml import elements
+from posts.links import http_url
 from posts.model import PostState, SkippedPost, SourcePost
 
 ATOM = "http://www.w3.org/2005/Atom"
@@ -88,8 +88,7 @@ class _Entry:
         """The entry as a post, or why it is none."""
         written = self._text("id")
         url = self._url(blog_url)
-        uri, id_note = permanent_id(written)
-        if uri is None and url is None:
+        if not written and url is None:
             return SkippedPost(
                 id=one_line(self._text("title")), reason="it has no id and no link", where=where
             )
@@ -102,7 +101,7 @@ class _Entry:
         title, title_note = self._title()
         state, state_note = self._state()
         return SourcePost(
-            uri=uri,
+            uri=written or None,
             url=url,
             title=title or None,
             html=self._html(),
@@ -112,7 +111,7 @@ class _Entry:
             authors=self._authors(),
             state=state,
             where=where,
-            notes=tuple(note for note in (id_note, title_note, state_note) if note),
+            notes=tuple(note for note in (title_note, state_note) if note),
         )
 
     def _all(self, name: str) -> Iterator[etree._Element]:
@@ -123,10 +122,10 @@ class _Entry:
 
     def _url(self, blog_url: str | None) -> str | None:
         for link in self._all("link"):
-            if link.get("rel", "alternate") == "alternate" and (found := web_url(link.get("href"))):
+            if link.get("rel", "alternate") == "alternate" and (found := http_url(link.get("href", ""))):
                 return found
         filename = self._text("filename")
-        return web_url(filename, base=blog_url) if filename else None
+        return http_url(filename, base=blog_url) if filename else None
 
     def _title(self) -> tuple[str, str | None]:
         title = " ".join(self._text("title").split())
@@ -176,6 +175,6 @@ def _blog_url(entry: etree._Element) -> str | None:
     """The blog's address, from the links of the feed that stand before its first entry."""
     for sibling in entry.itersiblings(preceding=True):
         is_link = local(sibling) == "link" and sibling.get("rel", "alternate") == "alternate"
-        if is_link and (found := web_url(sibling.get("href"))):
+        if is_link and (found := http_url(sibling.get("href", ""))):
             return found
     return None

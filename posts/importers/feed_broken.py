@@ -10,10 +10,10 @@ import feedparser
 from posts.importers.encodings import decode
 from posts.importers.errors import ImporterError, one_line
 from posts.importers.feed_entry import FeedEntry, to_post
-from posts.importers.ids import host_of, web_url
 from posts.importers.markup import paragraphs, plain, title_text
 from posts.importers.source import Source
 from posts.importers.xml import XmlFault, first_element
+from posts.links import http_url
 from posts.model import SkippedPost, SourcePost
 
 # feedparser holds it all several times over, and takes seconds a MiB for what is broken on purpose.
@@ -40,10 +40,10 @@ def read_broken(source: Source, fault: XmlFault) -> Iterator[SourcePost | Skippe
             f"{source.name}:{text.count(chr(10)) + 1}: is cut off: the feed does not end"
         ) from fault
     parsed = _parse(source, text[start:], fault)
-    site = web_url(_string(parsed.feed, "link"), base=source.url) or source.url
+    site = http_url(_string(parsed.feed, "link"), base=source.url) or source.url
     note = f"the feed is broken and was read as far as can be: {str(fault).partition(': ')[2]}"
     for number, entry in enumerate(parsed.entries, start=1):
-        yield to_post(_entry(entry, f"entry {number}", site, note), scope=host_of(site))
+        yield to_post(_entry(entry, f"entry {number}", site, note))
 
 
 def _parse(source: Source, text: str, fault: XmlFault) -> Any:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from posts.importers.dates import NoDate, parse_any
 from posts.importers.errors import one_line
-from posts.importers.ids import permanent_id, web_url
+from posts.links import http_url
 from posts.model import PostState, SkippedPost, SourcePost
 
 _ADDRESS = re.compile(r"[^\s@<>()]+@[^\s@<>()]+")
@@ -30,10 +30,10 @@ class FeedEntry:
     notes: Sequence[str] = ()
 
 
-def to_post(entry: FeedEntry, *, scope: str) -> SourcePost | SkippedPost:
-    """The entry as a post, or why it is none; ``scope`` is the site's host, for ids that are no IRIs."""
-    url = web_url(entry.link, base=entry.base)
-    uri, note = permanent_id(entry.id, scope=scope)
+def to_post(entry: FeedEntry) -> SourcePost | SkippedPost:
+    """The entry as a post, or why it is none."""
+    uri, link = entry.id.strip() or None, entry.link.strip()
+    url = http_url(link, base=entry.base) if link else None
     if uri is None and url is None:
         return SkippedPost(
             id=one_line(entry.title or ""), reason="it has no id and no link", where=entry.where
@@ -44,9 +44,9 @@ def to_post(entry: FeedEntry, *, scope: str) -> SourcePost | SkippedPost:
         )
     except NoDate as error:
         return SkippedPost(id=one_line(entry.id or url or ""), reason=str(error), where=entry.where)
-    notes = [*entry.notes, note or ""]
-    if entry.link.strip() and url is None and entry.link.strip() != entry.id.strip():
-        notes.append(f"its link “{one_line(entry.link)}” is no http or https address and was left out")
+    notes = list(entry.notes)
+    if link and url is None and link != uri:
+        notes.append(f"its link “{one_line(link)}” is no http or https address and was left out")
     return SourcePost(
         uri=uri,
         url=url,
@@ -58,7 +58,7 @@ def to_post(entry: FeedEntry, *, scope: str) -> SourcePost | SkippedPost:
         authors=distinct(map(author_name, entry.authors)),
         state=entry.state,
         where=entry.where,
-        notes=tuple(note for note in notes if note),
+        notes=tuple(notes),
     )
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from posts.importers.encodings import decode
 from posts.importers.errors import ImporterError, one_line
 from posts.importers.feed_entry import FeedEntry, to_post
-from posts.importers.ids import host_of, web_url
 from posts.importers.markup import paragraphs
 from posts.importers.source import Source
+from posts.links import http_url
 from posts.model import SkippedPost, SourcePost
 
 # It is read whole: JSON has no other way.
@@ -35,16 +35,14 @@ def read_json(source: Source) -> Iterator[SourcePost | SkippedPost]:
     items = feed.get("items") if isinstance(feed, dict) else None
     if not isinstance(items, list):
         raise ImporterError(f"{source.name}: is no JSON Feed: it has no list of items")
-    site = web_url(_text(feed.get("home_page_url")), base=source.url) or source.url
+    site = http_url(_text(feed.get("home_page_url")), base=source.url) or source.url
     authors = _authors(feed)
     for number, item in enumerate(items, start=1):
         where = f"item {number}"
         if not isinstance(item, dict):
             yield SkippedPost(id="", reason="the item is no JSON object", where=where)
             continue
-        yield to_post(
-            _entry(item, where, site or web_url(_text(feed.get("feed_url"))), authors), scope=host_of(site)
-        )
+        yield to_post(_entry(item, where, site or http_url(_text(feed.get("feed_url"))), authors))
 
 
 def _entry(item: dict[str, Any], where: str, base: str | None, authors: list[str]) -> FeedEntry:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from lxml import etree
 
 from posts.importers.feed_entry import FeedEntry, to_post
-from posts.importers.ids import host_of, web_url
 from posts.importers.markup import inner_xhtml, paragraphs, plain, title_text, with_base
 from posts.importers.source import Source
 from posts.importers.tree import local, namespace, raw_text
 from posts.importers.xml import elements
+from posts.links import http_url
 from posts.model import PostState, SkippedPost, SourcePost
 
 NAMES = ("entry", "item", "deleted-entry")
@@ -45,16 +45,16 @@ def read_xml(source: Source) -> Iterator[SourcePost | SkippedPost]:
         if site is None:
             site = _site(element, source.url)
         if local(element) == "deleted-entry":
-            yield _deleted(element, where, site)
+            yield _deleted(element, where)
             continue
         entry = _atom_entry(element, where) if _is_atom(element) else _rss_item(element, where)
-        yield to_post(_placed(entry, element, source.url, site), scope=host_of(site.link))
+        yield to_post(_placed(entry, element, source.url, site))
 
 
 def _placed(read: FeedEntry, element: etree._Element, url: str | None, site: _Site) -> FeedEntry:
     """The entry with what the feed says for all: its author, and what links are relative to (RFC 3986 §5)."""
     declared = element.base
-    base = web_url(declared, base=url or site.link) if declared else None
+    base = http_url(declared, base=url or site.link) if declared else None
     return FeedEntry(
         id=read.id,
         link=read.link,
@@ -70,7 +70,7 @@ def _placed(read: FeedEntry, element: etree._Element, url: str | None, site: _Si
     )
 
 
-def _deleted(element: etree._Element, where: str, site: _Site) -> SourcePost | SkippedPost:
+def _deleted(element: etree._Element, where: str) -> SourcePost | SkippedPost:
     """RFC 6721: the entry of this id is gone."""
     entry = FeedEntry(
         id=element.get("ref", ""),
@@ -84,7 +84,7 @@ def _deleted(element: etree._Element, where: str, site: _Site) -> SourcePost | S
         where=where,
         state=PostState.DELETED,
     )
-    return to_post(entry, scope=host_of(site.link))
+    return to_post(entry)
 
 
 def _site(first: etree._Element, url: str | None) -> _Site:
@@ -93,13 +93,13 @@ def _site(first: etree._Element, url: str | None) -> _Site:
     # RDF has its items beside the channel, not in it.
     channels = [sibling for sibling in before if local(sibling) == "channel"]
     head = [*itertools.chain.from_iterable(channels), *before[::-1]]
-    base = web_url(parent.base, base=url) if parent is not None and parent.base else url
+    base = http_url(parent.base, base=url) if parent is not None and parent.base else url
     links = (
         child.get("href") or child.text or ""
         for child in head
         if local(child) == "link" and _alternate(child)
     )
-    link = next(filter(None, (web_url(text, base=base) for text in links)), None)
+    link = next(filter(None, (http_url(text, base=base) for text in links)), None)
     return _Site(link=link or url, authors=tuple(_authors(head)))
 
 

@@ -7,8 +7,8 @@ from typing import Any, BinaryIO
 
 from posts.importers.dates import NAIVE_NOTE, NoDate, parse_iso
 from posts.importers.errors import ImporterError, one_line
-from posts.importers.ids import host_of, permanent_id, web_url
 from posts.importers.source import Source
+from posts.links import http_url
 from posts.model import PostState, SkippedPost, SourcePost
 
 FIELDS = (
@@ -124,18 +124,18 @@ def _parsed(line: bytes | None, number: int) -> dict[str, Any]:
 
 
 def _post(line: dict[str, Any], *, where: str) -> SourcePost:
-    written = _identity(line.get("id"))
-    address = _string(line, "url", written)
-    identity = written or address or ""
-    url = web_url(address)
-    uri, note = permanent_id(written, scope=host_of(url))
-    notes = [note] if note else []
-    if address and url is None:
-        if uri is None:
-            raise BadLine("url is no http or https address, and there is no id", identity=identity)
-        notes.append(f"its url “{one_line(address)}” is no http or https address and was left out")
+    uri = (_identity(line.get("id")) or "").strip() or None
+    address = (_string(line, "url", uri) or "").strip()
+    identity = uri or address
+    url = http_url(address) if address else None
+    notes: list[str] = []
     if uri is None and url is None:
-        raise BadLine("it has no id and no link", identity=_string(line, "title", "") or "")
+        reason = (
+            "its url is no http or https address, and it has no id" if address else "it has no id and no link"
+        )
+        raise BadLine(reason, identity=identity or _string(line, "title", None) or "")
+    if address and url is None:
+        notes.append(f"its url “{one_line(address)}” is no http or https address and was left out")
     published = _date(line, "published", identity, notes)
     updated = _date(line, "updated", identity, notes)
     return SourcePost(

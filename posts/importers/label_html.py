@@ -10,13 +10,14 @@ from lxml import etree, html
 from posts.importers.date_headings import parse_date_heading
 from posts.importers.dates import NoDate, midnight, parse_any
 from posts.importers.errors import ImporterError, one_line
-from posts.importers.ids import derived_id, web_url
+from posts.importers.ids import derived_id
 from posts.importers.label_text import label_of
 from posts.importers.markup import inner_html
 from posts.importers.tree import find, find_texts, flat_text
+from posts.links import http_url
 from posts.model import SkippedPost, SourcePost
 
-_BLOG_ID = re.compile(r"""blogI[dD]=(\d{5,20})|['"]blogId['"]\s*(?:content|:)\s*=?\s*['"](\d{5,20})""")
+_BLOG_ID = re.compile(r"""blogI[dD]["']?\s*[=:]\s*["']?(\d{5,20})""")
 _POST_ID = re.compile(r"\d{5,20}")
 _LABEL_URL = re.compile(r"/search/label/([^/?#\"']+)")
 
@@ -45,6 +46,9 @@ _LABELS = etree.XPath(f".//*[{_classed('post-labels')}]//a[@rel='tag' or contain
 _IDS = etree.XPath(
     ".//meta[@itemprop='postId']/@content | .//a[@name]/@name | .//*[contains(@id, 'post-body-')]/@id"
 )
+_BLOG_IDS = etree.XPath(
+    "//meta[@itemprop='blogId']/@content[string-length() > 4 and not(translate(., '0123456789', ''))]"
+)
 _JUMP = etree.XPath(f".//*[{_classed('jump-link')}]")
 _STATUS = etree.XPath(
     f"//*[{_classed('status-msg-body', 'status-msg-wrap', 'search-label', 'search-query')}]"
@@ -69,7 +73,7 @@ def read_html(text: str, *, name: str, timezone: tzinfo) -> Iterator[SourcePost 
         raise ImporterError(
             f"{name}: holds no posts in the markup of Blogger's templates (class “post-body”)"
         )
-    label, blog = _page_label(page), _blog_id(text)
+    label, blog = _page_label(page), _blog_id(page, text)
     for number, element in enumerate(found, start=1):
         yield _post(element, label=label, blog=blog, where=f"post {number}", timezone=timezone)
 
@@ -88,16 +92,18 @@ def _page_label(page: etree._Element) -> str | None:
     return None
 
 
-def _blog_id(text: str) -> str | None:
+def _blog_id(page: etree._Element, text: str) -> str | None:
+    for written in find_texts(_BLOG_IDS, page):
+        return written
     found = _BLOG_ID.search(text)
-    return (found[1] or found[2]) if found else None
+    return found[1] if found else None
 
 
 def _post(
     element: etree._Element, *, label: str | None, blog: str | None, where: str, timezone: tzinfo
 ) -> SourcePost | SkippedPost:
     body = find(_BODY, element)[0]
-    url = next(filter(None, map(web_url, find_texts(_LINKS, element))), None)
+    url = next(filter(None, map(http_url, find_texts(_LINKS, element))), None)
     title = " ".join(flat_text(heading) for heading in find(_TITLE, element))
     if find(_SNIPPET, element) or "snippet" in (body.get("class") or ""):
         reason = "the page holds only a teaser of it; import the blog's feed or export instead"

@@ -23,11 +23,11 @@ def paragraphs(text: str) -> str:
     blocks = (
         block.strip("\n\r\t ") for block in _BREAK.split(text.replace("\r\n", "\n").replace("\r", "\n"))
     )
-    return "\n".join(f"<p>{'<br>'.join(_lines(block))}</p>" for block in blocks if block)
+    return "\n".join(f"<p>{_lines(block)}</p>" for block in blocks if block)
 
 
-def _lines(block: str) -> list[str]:
-    return [escape(line.strip("\t "), quote=False) for line in block.split("\n")]
+def _lines(block: str) -> str:
+    return "<br>\n".join(escape(line.strip("\t "), quote=False) for line in block.split("\n"))
 
 
 def plain(markup: str) -> str:
