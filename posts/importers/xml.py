@@ -7,12 +7,14 @@ refused before it, and what XML 1.0 has no place for (control characters) is tak
 import re
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
+from typing import Any
 
 from lxml import etree
 
 from posts.importers.encodings import candidates, texts
 from posts.importers.errors import ImporterError, one_line
 from posts.importers.source import Source
+from posts.importers.tree import local
 
 # All an entry may be; what is longer is no post of a blog, and would fill the memory.
 MAX_ENTRY_CHARS = 32 << 20
@@ -31,6 +33,8 @@ _PREFIXES = {
     "openSearch": "http://a9.com/-/spec/opensearchrss/1.0/",
     "thr": "http://purl.org/syndication/thread/1.0",
 }
+# An element around the whole document: so it may have several roots, and prefixes that it does not declare.
+_WRAPPER = "labelcast"
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _REFERENCE = re.compile(r"&#(?:x([0-9a-fA-F]{1,8})|([0-9]{1,10}));")
 _HALF_REFERENCE = re.compile(r"&#?[0-9a-zA-Z]{0,10}\Z")
@@ -55,7 +59,7 @@ def elements(
     """
     parser = etree.XMLPullParser(
         events=("start", "end"),
-        tag=[f"{{*}}{name}" for name in names],
+        tag=[f"{{*}}{name}" for name in (*names, _WRAPPER)],
         encoding="utf-8",
         resolve_entities=False,
         load_dtd=False,
@@ -80,23 +84,32 @@ class _Reading:
         self._depth = 0
         self._chars = 0
         self._tags = 0
+        self._is_whole = False
+        self._lines = 1
 
     def run(self, pieces: Iterator[str]) -> Iterator[etree._Element]:
         yield from self._feed(self._wrapper())
         for piece in pieces:
             self._count(piece)
+            self._lines += piece.count("\n")
             yield from self._feed(piece)
+        yield from self._end()
+
+    def _end(self) -> Iterator[etree._Element]:
         try:
-            self._parser.feed(b"</labelcast>")
+            self._parser.feed(f"</{_WRAPPER}>".encode())
+            yield from self._found()
+            self._parser.close()
         except etree.XMLSyntaxError as error:
-            raise XmlFault(f"{self._name}:{error.lineno}: is cut off: it ends inside an element") from error
-        yield from self._found()
-        self._close()
+            # Prefixes that nobody declared are told last, and harm nothing.
+            if not self._is_whole:
+                where = f"{self._name}:{error.lineno or self._lines}"
+                raise XmlFault(f"{where}: is cut off: it ends inside an element") from error
 
     def _wrapper(self) -> str:
         declared = "".join(f' xmlns:{prefix}="{uri}"' for prefix, uri in _PREFIXES.items())
         default = f' xmlns="{self._default}"' if self._default else ""
-        return f"<labelcast{default}{declared}>"
+        return f"<{_WRAPPER}{default}{declared}>"
 
     def _feed(self, text: str) -> Iterator[etree._Element]:
         try:
@@ -109,6 +122,9 @@ class _Reading:
     def _found(self) -> Iterator[etree._Element]:
         for event, element in self._parser.read_events():
             if element is None or isinstance(element, tuple):
+                continue
+            if local(element) == _WRAPPER:
+                self._is_whole = event == "end"
                 continue
             if event == "start":
                 self._depth += 1
@@ -128,18 +144,16 @@ class _Reading:
                 f"(over {MAX_ENTRY_CHARS >> 20} million characters or {MAX_ENTRY_TAGS:,} tags)"
             )
 
-    def _close(self) -> None:
-        try:
-            self._parser.close()
-        except etree.XMLSyntaxError as error:
-            # Prefixes that nobody declared are told last, and harm nothing.
-            if any(entry.domain_name != "NAMESPACE" for entry in self._parser.error_log):
-                raise _fault(self._name, error) from error
-
 
 def _fault(name: str, error: etree.XMLSyntaxError) -> XmlFault:
-    reason = re.sub(r",? line \d+, column \d+.*", "", one_line(error.msg or "it cannot be read"))
-    return XmlFault(f"{name}:{error.lineno or 1}: is no well-formed XML: {reason}")
+    message, line = error.msg or "it cannot be read", error.lineno
+    if message.startswith("Namespace prefix"):
+        # The first error is told, but this one was none that ends the reading.
+        log: Any = error.error_log
+        fatal = [entry for entry in log if entry.domain_name == "PARSER"]
+        message, line = (fatal[-1].message, fatal[-1].line) if fatal else (message, line)
+    reason = re.sub(r",? line \d+, column \d+.*", "", one_line(message))
+    return XmlFault(f"{name}:{line or 1}: is no well-formed XML: {reason}")
 
 
 def _forget(element: etree._Element) -> None:
