@@ -100,6 +100,22 @@ def test_a_fold_over_midnight_fires_once() -> None:
     ]
 
 
+def test_a_slot_shifted_over_midnight_is_not_missed_in_the_day_it_falls_on() -> None:
+    # Scoresbysund's clocks go from 23:00 on Saturday to 00:00 on Sunday: 23:30 is 00:30.
+    rhythm = _daily("America/Scoresbysund", "23:30")
+    shifted = _utc("2025-03-30T01:30")
+    assert next_slot(rhythm, _utc("2025-03-30T01:10")) == shifted
+    assert previous_slot(rhythm, _utc("2025-03-30T02:00")) == shifted
+
+
+def test_a_slot_before_the_clock_went_back_over_midnight_is_past() -> None:
+    # St. John's put its clocks back at 00:01 then, to 23:01 of the day before.
+    rhythm = _daily("America/St_Johns", "00:00")
+    midnight, day_before_again = _utc("2010-11-07T02:30"), _utc("2010-11-07T02:45")
+    assert previous_slot(rhythm, day_before_again) == midnight
+    assert next_slot(rhythm, day_before_again) == _utc("2010-11-08T03:30")
+
+
 def test_a_gap_of_half_an_hour_shifts_by_half_an_hour() -> None:
     # Lord Howe: 02:00 to 02:30 on the first Sunday of October.
     assert _slots(_daily("Australia/Lord_Howe", "02:15"), "2026-10-02T15:00", 3) == [
@@ -262,7 +278,7 @@ def test_a_rhythm_changed_to_one_whose_last_slot_is_covered_waits_for_its_next()
         window_start=_utc("2026-01-07T08:00"),
         next_slot=_utc("2026-01-08T08:00"),
         now=_utc("2026-01-08T08:00"),
-        max_lateness=timedelta(days=2),
+        max_lateness=timedelta(days=5),
     )
     assert decision == Fold(_utc("2026-01-12T08:00"))
 
