@@ -1,9 +1,9 @@
 """``labelcast subscribers``: who reads by email."""
 
 import io
-from contextlib import ExitStack
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -97,14 +97,11 @@ def import_csv(
     from labelcast.readers import import_readers
     from subscribers.csvfile import read_csv
 
-    with opened(context) as wiring, ExitStack() as stack:
-        stream: BinaryIO = (
-            typer.get_binary_stream("stdin") if file == "-" else stack.enter_context(Path(file).open("rb"))
-        )
-        connection = stack.enter_context(wiring.database.write())
+    content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    with opened(context) as wiring, wiring.database.write() as connection:
         report = import_readers(
             connection,
-            read_csv(stream),
+            read_csv(io.BytesIO(content)),
             get_digest(connection, digest),
             confirmed=confirmed,
             origin=f"csv:{Path(file).name}",
