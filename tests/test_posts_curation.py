@@ -64,6 +64,13 @@ def test_a_renamed_label_keeps_its_ids_and_its_old_name_and_address_lead_to_it(b
         assert unknown_labels(blog, parse(rule)) == []
 
 
+def test_an_old_address_that_is_unlike_the_old_name_leads_on_too(blog: Connection) -> None:
+    first = rename_label(blog, "Foo", "U.S. politics", now=LATER)
+    rename_label(blog, "Foo", "News", now=LATER)
+    assert must_find(blog, "u.s-politics").id == first.id
+    assert len(newest(blog, parse("u.s-politics"), limit=9)) == 2
+
+
 def test_a_rename_counts_as_a_change_of_all_that_shows_the_name(blog: Connection) -> None:
     before, posts = revisions(blog), post_revisions(blog)
     whole = rule_revision(blog, parse("all"))
@@ -111,9 +118,10 @@ def test_a_label_renamed_back_has_its_first_address_again(blog: Connection) -> N
 
 def test_names_that_share_a_slug_pass_it_on(blog: Connection) -> None:
     first = must_find(blog, "Foo")
-    slugs = [rename_label(blog, "foo", name, now=LATER).slug for name in ("(Foo)", "[foo]", "Baz", "{foo}")]
-    assert slugs == ["foo", "foo", "baz", "foo"]
-    for name in ("foo", "(foo)", "[Foo]", "{FOO}", "baz"):
+    names = ("(Foo)", "[foo]", "Baz", "{foo}", "Qux")
+    slugs = [rename_label(blog, "foo", name, now=LATER).slug for name in names]
+    assert slugs == ["foo", "foo", "baz", "foo", "qux"]
+    for name in ("foo", "(foo)", "[Foo]", "{FOO}", "baz", "qux"):
         assert must_find(blog, name).id == first.id
 
 
