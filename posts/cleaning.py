@@ -12,8 +12,6 @@ MAX_LINE = 1000
 # What XML 1.0 (production 2, Char) cannot hold, and DEL. C1 controls are legal, and dealt with before.
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _C1 = re.compile("[\x80-\x9f]")
-# Text without any of these needs no second look.
-_ODD = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00c2-\u00f4\ud800-\udfff\ufffe\uffff]")
 
 # Characters of Windows-1252 that are not where Latin-1 has them, to the byte that stands for each.
 _WINDOWS = {
@@ -30,6 +28,15 @@ _BLATANT = re.compile(
     f"\u00e2\u20ac[{_TRAILS}]|\u00c3[\u00a1-\u00bf]|\u00c2[\u00a0-\u00bf]|\u00f0\u0178[{_TRAILS}]"
 )
 _WIDE = re.compile("[^\x00-\x7f]")
+
+# The same in UTF-8, where looking for them is ten times as fast: C0 controls, the rest of what is illegal
+# together with C1 controls, and letters that may be lead bytes with one beyond ASCII behind them.
+_CONTROLS = bytes({*range(0x20), 0x7F} - {*b"\t\n\r"})
+_ODD = (
+    re.compile(rb"\xc2[\x80-\x9f]"),
+    re.compile(rb"\xef\xbf[\xbe\xbf]"),
+    re.compile(rb"\xc3[\x82-\xb4][\xc2-\xf4]"),
+)
 
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _INLINE = (
@@ -48,12 +55,12 @@ def counted(number: int, one: str, many: str = "") -> str:
 
 def legal(text: str) -> str:
     """The text without what XML 1.0 cannot hold (production 2, Char)."""
-    return _ILLEGAL.sub("", text)
+    return _ILLEGAL.sub("", text) if _is_odd(text) else text
 
 
 def legible(text: str, *, of: str, notes: list[str]) -> str:
     """The text with certain mojibake mended and without what XML cannot hold; ``of`` is the part's name."""
-    if not _ODD.search(text):
+    if not _is_odd(text):
         return text
     if not text.isascii():
         text = _mended(text, of, notes)
@@ -61,6 +68,17 @@ def legible(text: str, *, of: str, notes: list[str]) -> str:
     if number:
         notes.append(f"removed {counted(number, 'character')} that XML cannot hold from the {of}")
     return cleaned
+
+
+def _is_odd(text: str) -> bool:
+    """Whether the text needs a second look."""
+    try:
+        written = text.encode()
+    except UnicodeEncodeError:
+        return True
+    if len(written.translate(None, _CONTROLS)) < len(written):
+        return True
+    return len(written) > len(text) and any(sign.search(written) for sign in _ODD)
 
 
 def _mended(text: str, of: str, notes: list[str]) -> str:

@@ -21,6 +21,8 @@ _UNSAFE = re.compile(r'[\x00-\x20"<>\\^`{|}\x7f-\xa0]')
 # Already absolute and with nothing to escape: as nearly all are.
 _PLAIN = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]+)?(?:[/?#][!#-;=?-\[\]_a-z~]*)?")
 _ROOTED = re.compile(r"/(?!/)[!#-;=?-\[\]_a-z~]*")
+# A path from the post's own folder, likewise, that is no URL with a scheme.
+_BESIDE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")
 _BREAKS = str.maketrans("", "", "\t\n\r")
 _ENDS = "".join(map(chr, range(0x21)))
 
@@ -95,7 +97,8 @@ class Links:
     def start(self, base: str | None) -> None:
         """Begin a post whose relative URLs hang on ``base``."""
         self._base = base
-        self._origin = "" if base is None else "{0.scheme}://{0.netloc}".format(urlsplit(base))
+        # Where a URL beginning with "/" goes on, and one beginning with a name; looked up when there is one.
+        self._origin = self._folder = ""
         self._made_absolute = 0
         self._hanging = 0
         self._refused = 0
@@ -139,7 +142,14 @@ class Links:
         return image
 
     def _resolve(self, value: str, schemes: frozenset[str]) -> str | None:
-        found = self._absolute(value)
+        # First what needs no pains, as most does not.
+        if len(value) <= MAX_URL // 2:
+            if _PLAIN.fullmatch(value):
+                return value
+            if (start := self._start_of(value)) and "/." not in value:
+                self._made_absolute += 1
+                return start + value
+        found = absolute(value, base=self._base)
         is_relative = not _SCHEME.match(value.strip(_ENDS))
         if found is None:
             self._hanging += is_relative and self._base is None and bool(value.strip())
@@ -150,14 +160,16 @@ class Links:
         self._made_absolute += is_relative
         return found
 
-    def _absolute(self, value: str) -> str | None:
-        """As ``absolute``, without its pains where the URL needs none of them."""
-        if len(value) <= MAX_URL // 2:
-            if _PLAIN.fullmatch(value):
-                return value
-            if self._origin and _ROOTED.fullmatch(value) and "/." not in value:
-                return self._origin + value
-        return absolute(value, base=self._base)
+    def _start_of(self, value: str) -> str:
+        """What simply to put before a relative URL; empty where it is not as simple as that."""
+        if self._base is None:
+            return ""
+        if not self._origin:
+            self._origin = "{0.scheme}://{0.netloc}".format(urlsplit(self._base))
+            self._folder = urljoin(self._base, ".")
+        if _ROOTED.fullmatch(value):
+            return self._origin
+        return self._folder if _BESIDE.fullmatch(value) else ""
 
     def _srcset(self, _tag: str, value: str) -> str | None:
         if len(value) > MAX_URL:

@@ -59,10 +59,12 @@ _REMOVED = {
     "svg": "drawing",
     "math": "formula",
 }
-_DANGERS = re.compile(rf"<({'|'.join(_REMOVED)})\b")
-_SCRIPT_LINK = re.compile(r"javascript\s*:")
-_HANDLER = re.compile(r"on[a-z]+\s*=")
-_TAG_WITH_HANDLER = re.compile(r"<[a-z][^<>]*?[\s/\"']on[a-z]+\s*=")
+# Looked for in lower case and in UTF-8, since that is fast.
+_DANGEROUS = tuple(f"<{tag}".encode() for tag in _REMOVED)
+_DANGERS = re.compile(rf"<({'|'.join(_REMOVED)})\b".encode())
+_SCRIPT_LINK = re.compile(rb"javascript\s*:")
+_HANDLER = re.compile(rb"on[a-z]+\s*=")
+_TAG_WITH_HANDLER = re.compile(rb"<[a-z][^<>]*?[\s/\"']on[a-z]+\s*=")
 
 _FRAME = re.compile(r"<(?:iframe|embed)\b([^<>]*)>", re.IGNORECASE)
 _FRAME_END = re.compile(r"</(?:iframe|embed)\s*>", re.IGNORECASE)
@@ -132,8 +134,10 @@ def text_of(html: str) -> str:
 
 def _told(html: str, notes: list[str]) -> str:
     """Note the dangers that nh3 is about to remove; the HTML is returned as it is."""
-    lower = html.lower()
-    found = Counter(_REMOVED[tag] for tag in _DANGERS.findall(lower))
+    lower = html.encode().lower()
+    found: Counter[str] = Counter()
+    if any(tag in lower for tag in _DANGEROUS):
+        found.update(_REMOVED[tag.decode()] for tag in _DANGERS.findall(lower))
     found["javascript: link"] = len(_SCRIPT_LINK.findall(lower))
     if _HANDLER.search(lower):
         found["event handler"] = len(_TAG_WITH_HANDLER.findall(lower))

@@ -86,7 +86,7 @@ def _decoded(reference: str) -> str:
 
 def _untangled(html: str, tags: int, notes: list[str]) -> str:
     """Without what would let a parser reopen formatting in more than ``MAX_REOPENED`` places."""
-    if tags * min(tags, len(_FORMATTING_START.findall(html))) <= MAX_REOPENED // 5:
+    if tags * tags <= MAX_REOPENED // 5 or tags * len(_FORMATTING_START.findall(html)) <= MAX_REOPENED // 5:
         return html
     if tags * _FORMATTING_KINDS <= MAX_REOPENED:
         return _FORMATTING_ATTRIBUTES.sub(r"<\1>", html)
