@@ -12,6 +12,11 @@ from sqlalchemy.exc import ArgumentError, InterfaceError, NoSuchModuleError, Ope
 
 BUSY_SECONDS = 30
 CONNECT_SECONDS = 10
+# A process that was frozen inside a transaction must not hold its rows for ever.
+IDLE_SECONDS = 120
+_POSTGRES_OPTIONS = (
+    f"-c timezone=utc -c lock_timeout={BUSY_SECONDS}s -c idle_in_transaction_session_timeout={IDLE_SECONDS}s"
+)
 
 
 class DatabaseUnavailable(ConnectionError):
@@ -98,7 +103,7 @@ def _postgresql(url: URL) -> Engine:
     return create_engine(
         url,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": CONNECT_SECONDS, "options": "-c timezone=utc"},
+        connect_args={"connect_timeout": CONNECT_SECONDS, "options": _POSTGRES_OPTIONS},
     )
 
 

@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 import uvloop
@@ -18,7 +18,7 @@ from sqlalchemy import Select, exists, select, update
 from database import Database
 from digests.delivery import Connection, Delivery, DeliveryReport
 from digests.editions import Planner, PlanReport
-from digests.leases import Leases
+from digests.leases import LEASE, Leases
 from digests.ledger import Ledger
 from digests.letters import EditionLetters
 from digests.model import DeliveryState, delivery, edition
@@ -34,11 +34,13 @@ class Sending:
     """How mail leaves: ``connect`` makes a connection, ``connections`` of them at once.
 
     ``resend_doubtful``: what is in doubt is sent again under its Message-ID, or else held for the operator.
+    ``lease``: how long a worker that says nothing is believed to be sending.
     """
 
     connect: Callable[[], Connection]
     connections: int
     resend_doubtful: bool = True
+    lease: timedelta = LEASE
 
 
 class Engine:
@@ -129,7 +131,7 @@ class Engine:
             return runner.run(delivery_run.run(now))
 
     def _ledger(self) -> Ledger:
-        leases = Leases(self._database, clock=self._clock)
+        leases = Leases(self._database, clock=self._clock, length=self._sending.lease)
         return Ledger(self._database, leases, resend_doubtful=self._sending.resend_doubtful)
 
 

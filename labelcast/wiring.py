@@ -93,9 +93,18 @@ class Wiring:
         """A way out for mail, not open yet; raises ``SmtpUrlError`` when the setting is none."""
         scheme, _, folder = self.settings.mail.transport.partition(":")
         if scheme == "maildir":
-
             return Maildir(Path(folder))
         return SmtpConnection(SmtpSettings.parse(self.settings.mail.transport))
+
+    @property
+    def sending(self) -> Sending:
+        """How mail leaves."""
+        settings = self.settings
+        return Sending(
+            connect=self.connect,
+            connections=settings.mail.connections,
+            resend_doubtful=settings.in_doubt == "resend",
+        )
 
     @cached_property
     def engine(self) -> Engine:
@@ -106,11 +115,7 @@ class Wiring:
             publisher=self.publisher,
             planner=Planner(self.database, mail_domain=self.sender.rpartition("@")[2]),
             letters=EditionLetters(self.database, sender=self.sender, signer=self.signer),
-            sending=Sending(
-                connect=self.connect,
-                connections=self.settings.mail.connections,
-                resend_doubtful=self.settings.in_doubt == "resend",
-            ),
+            sending=self.sending,
             clock=lambda: datetime.now(UTC),
         )
 

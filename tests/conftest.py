@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parent.parent
 POSTGRES = "postgresql://postgres@127.0.0.1:5432"
 
 # The fixtures `smtp_faults`, an SMTP server that can be told to misbehave, and `feed_blog`, a small blog.
-pytest_plugins = ["tests.feeds_blog", "tests.smtp_faults"]
+pytest_plugins = ["tests.feeds_blog", "tests.smtp_faults", "tests.stations"]
 
 
 def pytest_configure() -> None:
