@@ -82,3 +82,14 @@ def requeue(connection: Connection, state: DeliveryState, *, number: int | None 
     # Due since it was entered, so that the next tick takes it up, whatever instant that is told.
     values = {"state": DeliveryState.QUEUED, "due_at": delivery.c.created_at, "created_at": now}
     return connection.execute(step.values(**values, updated_at=now)).rowcount
+
+
+def forget_reader(connection: Connection, subscriber_id: int, *, now: datetime) -> None:
+    """Skip what waits for an erased reader, and forget what servers said of them: it may hold the address."""
+    waiting = (DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.IN_DOUBT)
+    theirs = update(delivery).where(delivery.c.subscriber_id == subscriber_id)
+    connection.execute(theirs.values(reply=None))
+    skipped = theirs.where(delivery.c.state.in_(waiting))
+    connection.execute(
+        skipped.values(state=DeliveryState.SKIPPED, reply="the reader was erased", updated_at=now)
+    )

@@ -160,7 +160,7 @@ def _offer(wiring: Wiring, slug: str, *, slot: datetime) -> bool:
         else:
             rule = 'Bees or "Town hall" or Cycling or Allotments'
             digest = add(rule=rule, title="News at once", cadence="instant")
-        add_reader(connection, READER, digest, Choice(), confirmed=True, origin="demo", now=slot)
+        add_reader(connection, READER, digest, Choice(), confirmed=True, renew=True, origin="demo", now=slot)
     return True
 
 

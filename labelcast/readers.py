@@ -7,21 +7,19 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from digests.cadence import CadenceError, zone_name
+from digests.deliveries import forget_reader
 from digests.model import Digest
 from digests.store import DigestError, reader_cadence
 from posts.blog import get_blog
-from posts.lookup import find_label, nearest_labels
+from posts.labels import slugify
+from posts.lookup import find_label
 from subscribers.consent import record_consent
 from subscribers.csvfile import BadRow, Row
 from subscribers.model import Subscriber
-from subscribers.store import SubscriberError, add_subscriber, subscribe
+from subscribers.store import SubscriberError, add_subscriber, erase, find, subscribe
 
 # What is recorded of a consent that the publisher vouches for.
 WORDING = "The publisher says that this reader agreed to get the digest {slug}."
-
-
-class NoSuchLabel(LookupError):
-    """A reader's choice names a label that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +51,15 @@ def add_reader(
     choice: Choice,
     *,
     confirmed: bool,
+    renew: bool,
     origin: str,
     now: datetime,
 ) -> Subscriber:
     """Add a reader and subscribe them; one who is subscribed already stays so, with what they choose now.
 
-    ``confirmed``: they agreed, and the publisher vouches for it; that is recorded with ``origin``. Raises
-    ``AddressError``, ``SubscriberError``, ``CadenceError``, ``DigestError`` or ``NoSuchLabel``.
+    ``confirmed``: they agreed, and the publisher vouches for it; that is recorded with ``origin``. ``renew``:
+    one who unsubscribed is subscribed again. A chosen label may be one that no post has yet. Raises
+    ``AddressError``, ``SubscriberError``, ``CadenceError`` or ``DigestError``.
     """
     labels = [_label_slug(connection, name) for name in choice.labels]
     cadence = None if choice.cadence is None else str(reader_cadence(digest, choice.cadence))
@@ -75,7 +75,7 @@ def add_reader(
         cadence=cadence,
         timezone=timezone,
         now=now,
-        renew=confirmed,
+        renew=renew,
     )
     if confirmed:
         wording = WORDING.format(slug=digest.slug)
@@ -104,18 +104,42 @@ def import_readers(
         choice = Choice(row.labels, row.cadence, row.timezone)
         try:
             with connection.begin_nested():
-                add_reader(connection, row.email, digest, choice, confirmed=confirmed, origin=origin, now=now)
-        except (SubscriberError, CadenceError, DigestError, NoSuchLabel) as error:
+                # An old list must not bring back who unsubscribed since it was written.
+                add_reader(
+                    connection,
+                    row.email,
+                    digest,
+                    choice,
+                    confirmed=confirmed,
+                    renew=False,
+                    origin=origin,
+                    now=now,
+                )
+        except (SubscriberError, CadenceError, DigestError) as error:
             skipped.append(BadRow(row.line, str(error)))
         else:
             subscribed += 1
     return ReadersReport(subscribed, tuple(skipped))
 
 
+def erase_reader(connection: Connection, email: str, *, now: datetime) -> bool:
+    """Forget who a reader is: the address, here and in the ledger; False if that was done before.
+
+    What waits for them is not sent. Raises ``SubscriberError`` for an address that nobody has.
+    """
+    known = find(connection, email)
+    done = erase(connection, email, now=now, salt=suppression_salt(connection))
+    if known is not None:
+        forget_reader(connection, known.id, now=now)
+    return done
+
+
+def unknown_choices(connection: Connection, names: Iterable[str]) -> list[str]:
+    """The labels among a reader's choices that no post has yet."""
+    return [name for name in names if find_label(connection, name, counted=False) is None]
+
+
 def _label_slug(connection: Connection, name: str) -> str:
-    label = find_label(connection, name)
-    if label is None:
-        nearest = nearest_labels(connection, name)
-        hint = f"the nearest: {', '.join(nearest)}" if nearest else "`labelcast labels` lists them all"
-        raise NoSuchLabel(f"no post has the label {name!r}: {hint}")
-    return label.slug
+    """The slug of a label, or the one it will have when the first post with it comes."""
+    label = find_label(connection, name, counted=False)
+    return slugify(name, taken=lambda _slug: False) if label is None else label.slug

@@ -12,7 +12,6 @@ EXIT_CODES = {
     ("labelcast", "UsageProblem"): 2,
     ("labelcast", "CommandFailed"): 1,
     ("labelcast", "DemoFailed"): 1,
-    ("labelcast", "NoSuchLabel"): 1,
     ("labelcast", "NotSubscribed"): 1,
     ("typer", "UsageError"): 2,
     ("typer", "ClickException"): 1,

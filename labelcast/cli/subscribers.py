@@ -9,6 +9,7 @@ import typer
 
 from labelcast.cli.opening import moment, opened
 from labelcast.cli.output import answer, answer_bytes, answer_json, answer_table, say
+from labelcast.cli.rules import warn_of_unknown
 
 if TYPE_CHECKING:
     from subscribers.model import Subscriber, Subscription
@@ -64,15 +65,17 @@ def add(
 ) -> None:
     """Subscribe a reader to a digest. A reader who is subscribed already gets what is chosen now."""
     from digests.store import get_digest
-    from labelcast.readers import Choice, add_reader
+    from labelcast.readers import Choice, add_reader, unknown_choices
 
     with opened(context) as wiring, wiring.database.write() as connection:
+        warn_of_unknown(connection, unknown_choices(connection, labels or ()))
         reader = add_reader(
             connection,
             email,
             get_digest(connection, digest),
             Choice(labels or (), cadence, timezone),
             confirmed=confirmed,
+            renew=confirmed,
             origin="command",
             now=moment(None),
         )
@@ -130,11 +133,10 @@ def erase(
     email: Annotated[str, typer.Argument(metavar="E", help="The address.")],
 ) -> None:
     """Forget who a reader is, as they wished; only they themselves can come back."""
-    from labelcast.readers import suppression_salt
-    from subscribers import store
+    from labelcast.readers import erase_reader
 
     with opened(context) as wiring, wiring.database.write() as connection:
-        done = store.erase(connection, email, now=moment(None), salt=suppression_salt(connection))
+        done = erase_reader(connection, email, now=moment(None))
     say(f"{email}: {'erased' if done else 'was erased before'}")
 
 
