@@ -4,39 +4,49 @@ import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """One way: seconds of its median run and of its best."""
+    """One way: seconds of its median run and of its best, and of processor time in the median run.
+
+    The last is what a busy machine tells most truly, but it leaves out waiting for the disk.
+    """
 
     median: float
     best: float
+    processor: float
 
 
 def in_turns(
     ways: Mapping[str, Callable[[], object]], *, rounds: int, before: Callable[[str], object] | None = None
 ) -> dict[str, Timed]:
     """Run each way once a round; ``before`` prepares one, untimed."""
-    taken: dict[str, list[float]] = {name: [] for name in ways}
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, way in ways.items():
             if before is not None:
                 before(name)
             gc.collect()
-            start = perf_counter()
+            start, worked = perf_counter(), process_time()
             way()
-            taken[name].append(perf_counter() - start)
-    return {name: Timed(median(seconds), min(seconds)) for name, seconds in taken.items()}
+            taken[name].append((perf_counter() - start, process_time() - worked))
+    return {name: _timed(runs) for name, runs in taken.items()}
+
+
+def _timed(runs: list[tuple[float, float]]) -> Timed:
+    seconds, worked = zip(*runs, strict=True)
+    return Timed(median(seconds), min(seconds), median(worked))
 
 
 def show(timed: Mapping[str, Timed]) -> None:
     """Print a line for each way, in milliseconds."""
     width = max(map(len, timed))
-    print(f"{'':{width}}  median ms    best ms")
+    print(f"{'':{width}}  median ms    best ms  processor ms")
     for name, one in timed.items():
-        print(f"{name:{width}}  {one.median * 1000:9.2f}  {one.best * 1000:9.2f}")
+        told = [seconds * 1000 for seconds in (one.median, one.best, one.processor)]
+        print(f"{name:{width}}  {told[0]:9.2f}  {told[1]:9.2f}  {told[2]:12.2f}")
 
 
 def verdict(what: str, ratio: float, *, at_most: float | None = None, at_least: float | None = None) -> bool:

@@ -14,7 +14,6 @@ from feeds.fragments import Fragment, FragmentStore
 from feeds.memory import Memory
 from feeds.selection import FeedSpec, FeedState, current_feed, current_feeds, newest_posts
 from feeds.site import FeedSite
-from posts.model import Label
 
 MEMORY_BYTES = 64 * 1024 * 1024
 
@@ -58,7 +57,7 @@ class FeedBuilder:
         self.database = database
         self.site = site
         self.fragments = fragments or FragmentStore(database)
-        self._labels: dict[int, tuple[Label, FeedState]] = {}
+        self._labels: dict[str, FeedState] = {}
         self._built: Memory[tuple[str, str], BuiltFeed] = Memory(limit=memory)
 
     def build(self, name: str, *, form: Format = ATOM) -> BuiltFeed | None:

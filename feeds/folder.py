@@ -9,9 +9,8 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from database import DatabaseUnavailable
 
@@ -26,26 +25,30 @@ class PublishError(OSError):
     """The folder cannot be written, or another build holds it for too long."""
 
 
-@dataclass(frozen=True, slots=True)
-class OnDisk:
+class OnDisk(NamedTuple):
     """What tells a file from another unread: its size in bytes, and when it was written, in nanoseconds."""
 
     size: int
     modified: int
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(NamedTuple):
     """A file of ours: the revision of the feed in it, and how it stood on the disk once written.
 
     ``revision`` is empty for one that was about to be made: it is ours, and what is in it is not known.
     """
 
     revision: str
-    on_disk: OnDisk
+    size: int
+    modified: int
+
+    @property
+    def on_disk(self) -> OnDisk:
+        """How it stood."""
+        return OnDisk(self.size, self.modified)
 
 
-INTENDED = Published("", OnDisk(-1, -1))
+INTENDED = Published("", -1, -1)
 
 
 @contextmanager
@@ -140,11 +143,8 @@ def read_manifest(folder: Path) -> dict[str, Published]:
         known = json.loads((folder / MANIFEST).read_bytes())
         if known["version"] != VERSION:
             return {}
-        return {
-            name: Published(str(revision), OnDisk(int(size), int(modified)))
-            for name, (revision, size, modified) in known["files"].items()
-            if _is_plain(name)
-        }
+        # A list that someone wrote over must not lead us to delete files elsewhere.
+        return {name: Published(*row) for name, row in known["files"].items() if "/" not in name}
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError, KeyError, AttributeError):
@@ -153,13 +153,6 @@ def read_manifest(folder: Path) -> dict[str, Published]:
 
 def write_manifest(folder: Path, files: Mapping[str, Published]) -> None:
     """Remember which files are ours, all at once."""
-    rows: dict[str, Any] = {
-        name: (one.revision, one.on_disk.size, one.on_disk.modified) for name, one in sorted(files.items())
-    }
-    text = json.dumps({"version": VERSION, "files": rows}, ensure_ascii=False, separators=(",", ":"))
+    known = {"version": VERSION, "files": dict(sorted(files.items()))}
+    text = json.dumps(known, ensure_ascii=False, separators=(",", ":"))
     write_whole(folder / MANIFEST, [text.encode()])
-
-
-def _is_plain(name: str) -> bool:
-    # A list that someone wrote over must not lead us to delete files elsewhere.
-    return "/" not in name and "\0" not in name and not name.startswith(".")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -37,8 +38,7 @@ class PublishReport:
     removed: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """A file to be: the feed in it, in which format, at which revision."""
 
     name: str
@@ -164,7 +164,7 @@ class _Build:
         if there is None or not _holds(path, there, document):
             there = write_whole(path, document)
             self._written.append(one.name)
-        self._ours[one.name] = Published(one.revision, there)
+        self._ours[one.name] = Published(one.revision, there.size, there.modified)
 
 
 def _holds(path: Path, there: OnDisk, document: Sequence[bytes]) -> bool:

@@ -10,10 +10,10 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from feeds.model import feed
 from feeds.site import FeedSite
-from posts.batch import newest_by_label
+from posts.batch import label_stamps, labels_by_id, newest_by_label, newest_of_all
 from posts.blog import get_blog
 from posts.labels import slugify
-from posts.lookup import labels, load_labels
+from posts.lookup import load_labels
 from posts.model import Label
 from posts.model import label as label_table
 from posts.revisions import rule_revision
@@ -62,32 +62,40 @@ def newest_posts(connection: Connection, states: Sequence[FeedState]) -> list[li
         known = [label_id for label_id in label_ids if label_id is not None]
         of_labels |= newest_by_label(connection, known, limit=entries)
     return [
-        newest(connection, state.spec.rule, limit=state.spec.entries)
+        _newest_by_rule(connection, state.spec)
         if state.spec.label_id is None
         else of_labels[state.spec.label_id]
         for state in states
     ]
 
 
-def current_feeds(
-    connection: Connection, site: FeedSite, *, known: dict[int, tuple[Label, FeedState]] | None = None
-) -> list[FeedState]:
-    """Every feed as it stands: ``all``, the configured ones, the labels'; each slug once.
+def _newest_by_rule(connection: Connection, spec: FeedSpec) -> list[int]:
+    if spec.rule == All():
+        return newest_of_all(connection, limit=spec.entries)
+    return newest(connection, spec.rule, limit=spec.entries)
 
-    A configured feed hides a label's feed of the same slug: the publisher chose it. All labels take one
-    query. ``known`` is a memory, for this site only, of what was made of a label the last time.
+
+def current_feeds(
+    connection: Connection, site: FeedSite, *, known: dict[str, FeedState] | None = None
+) -> list[FeedState]:
+    """Every feed as it stands: ``all``, the configured ones, the labels' in no order; each slug once.
+
+    A configured feed hides a label's feed of the same slug: the publisher chose it. ``known`` is a memory,
+    for this site only, of what was made of labels before: only those that changed are then read.
     """
-    memory = {} if known is None else known
     states = [_everything(connection, site), *_configured(connection, site)]
     taken = {state.spec.slug for state in states}
-    for label in labels(connection, counted=False):
-        if label.slug not in taken:
-            before, state = memory.get(label.id, (None, None))
-            if state is None or before != label:
-                state = _of_label(label, site)
-                memory[label.id] = (label, state)
-            states.append(state)
-    return states
+    memory: dict[str, FeedState] = {} if known is None else known
+    stamps = label_stamps(connection)
+    found = {stamp: memory.get(stamp) for stamp in stamps}
+    new = {int(stamp.split(" ", 1)[0]): stamp for stamp, state in found.items() if state is None}
+    for label_id, label in labels_by_id(connection, list(new)).items():
+        memory[new[label_id]] = found[new[label_id]] = _of_label(label, site)
+    if len(memory) > 2 * len(found):
+        for stamp in memory.keys() - found.keys():
+            memory.pop(stamp, None)
+    of_labels = [state for state in found.values() if state is not None]
+    return states + [state for state in of_labels if state.spec.slug not in taken]
 
 
 def current_feed(connection: Connection, site: FeedSite, name: str) -> FeedState | None:
@@ -102,7 +110,10 @@ def current_feed(connection: Connection, site: FeedSite, name: str) -> FeedState
 
 def all_feeds(connection: Connection, site: FeedSite) -> list[FeedSpec]:
     """Every feed there is: ``all`` first, then the configured ones, then the labels' by name."""
-    return [state.spec for state in current_feeds(connection, site)]
+    specs = [state.spec for state in current_feeds(connection, site)]
+    own = [spec for spec in specs if spec.label_id is None]
+    of_labels = [spec for spec in specs if spec.label_id is not None]
+    return own + sorted(of_labels, key=lambda spec: (spec.title.casefold(), spec.title))
 
 
 def find_feed(connection: Connection, site: FeedSite, name: str) -> FeedSpec | None:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, text
+from sqlalchemy import Column, ColumnElement, Connection, Text, bindparam, cast, func, select, text
 
-from posts.model import label, post, post_label
+from posts.model import Label, PostState, label, post, post_label
 from posts.revisions import batched
 
 # One range of ix_post_label_newest: no join, no sort, no look at the post itself. A question to SQLite is a
@@ -14,6 +15,12 @@ from posts.revisions import batched
 _NEWEST_OF_ONE = """
     SELECT post_id FROM post_label WHERE label_id = ? AND live = TRUE
     ORDER BY published DESC, post_id DESC LIMIT ?"""
+_NEWEST_OF_ALL = (
+    select(post.c.id)
+    .where(post.c.state == PostState.LIVE.value)
+    .order_by(post.c.published.desc(), post.c.id.desc())
+    .limit(bindparam("limit"))
+)
 _NEWEST_OF_MANY = text("""
     SELECT wanted.label_id, newest.post_id
     FROM unnest(CAST(:ids AS bigint[])) WITH ORDINALITY AS wanted (label_id, place)
@@ -22,6 +29,21 @@ _NEWEST_OF_MANY = text("""
         ORDER BY published DESC, post_id DESC LIMIT :limit
     ) AS newest
     ORDER BY wanted.place, newest.published DESC, newest.post_id DESC""")
+
+
+def _as_text(column: Column[Any]) -> ColumnElement[str]:
+    return cast(column, Text)
+
+
+# One string for all labels: their rows would cost more to hand over than to find.
+_STAMPS = select(
+    func.aggregate_strings(
+        _as_text(label.c.id) + " " + _as_text(label.c.revision) + " " + _as_text(label.c.changed_at), ","
+    )
+)
+_LABELS_BY_ID = select(
+    label.c.id, label.c.name, label.c.slug, label.c.feed_uri, label.c.revision, label.c.changed_at
+).where(label.c.id.in_(bindparam("ids", expanding=True)))
 
 _VERSIONS = select(post.c.id, post.c.revision).where(post.c.id.in_(bindparam("ids", expanding=True)))
 
@@ -60,6 +82,21 @@ class PostContent:
     labels: tuple[str, ...] = ()
 
 
+def label_stamps(connection: Connection) -> list[str]:
+    """A stamp for every label: its id, a blank, and what changes whenever it or a post of it does."""
+    together: str | None = connection.execute(_STAMPS).scalar_one()
+    return together.split(",") if together else []
+
+
+def labels_by_id(connection: Connection, label_ids: Sequence[int]) -> dict[int, Label]:
+    """These labels; their posts are not counted (``posts`` is 0)."""
+    found: dict[int, Label] = {}
+    for some in batched(label_ids):
+        for row in connection.execute(_LABELS_BY_ID, {"ids": some}).all():
+            found[row[0]] = Label(*row)
+    return found
+
+
 def newest_by_label(connection: Connection, label_ids: Sequence[int], *, limit: int) -> dict[int, list[int]]:
     """The ids of the newest live posts of each of these labels, newest first."""
     if connection.dialect.name == "sqlite":
@@ -72,6 +109,11 @@ def newest_by_label(connection: Connection, label_ids: Sequence[int], *, limit: 
     for label_id, post_id in connection.execute(_NEWEST_OF_MANY, {"ids": list(found), "limit": limit}).all():
         found[label_id].append(post_id)
     return found
+
+
+def newest_of_all(connection: Connection, *, limit: int) -> list[int]:
+    """The ids of the newest live posts, newest first."""
+    return [row[0] for row in connection.execute(_NEWEST_OF_ALL, {"limit": limit}).all()]
 
 
 def post_revisions(connection: Connection, post_ids: Sequence[int]) -> dict[int, int]:

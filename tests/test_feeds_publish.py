@@ -353,14 +353,14 @@ def _wanted(name: str, revision: str) -> Wanted:
 def test_the_plan_is_what_differs() -> None:
     there = OnDisk(size=10, modified=5)
     ours = {
-        "same": Published("1", there),
-        "changed": Published("1", there),
-        "damaged": Published("1", there),
-        "missing": Published("1", there),
-        "gone": Published("1", there),
+        "same": Published("1", 10, 5),
+        "changed": Published("1", 10, 5),
+        "damaged": Published("1", 10, 5),
+        "missing": Published("1", 10, 5),
+        "gone": Published("1", 10, 5),
     }
     on_disk = dict.fromkeys(("same", "changed", "gone", "foreign"), there) | {
-        "damaged": replace(there, size=9)
+        "damaged": there._replace(size=9)
     }
     wanted = [_wanted(name, "2" if name == "changed" else "1") for name in (*ours, "new") if name != "gone"]
     found = plan(wanted, ours, on_disk)

@@ -67,7 +67,7 @@ def test_every_feed_is_valid(blog: Imported, shared_data: Path) -> None:
 
 def test_a_parser_of_feeds_finds_no_fault(blog: Imported) -> None:
     for file in blog.folder.glob("*.atom"):
-        found = feedparser.parse(file.read_bytes())
+        found = feedparser.parse(file.read_bytes(), sanitize_html=False, resolve_relative_uris=False)
         assert not found.bozo, (file.name, found.get("bozo_exception"))
         assert 1 <= len(found.entries) <= 25
         dates = [entry.published_parsed for entry in found.entries]
