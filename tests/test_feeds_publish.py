@@ -83,6 +83,15 @@ def test_only_what_changed_is_written(feed_blog: FeedsBlog, out: Path) -> None:
     assert entries(out, "b") == ["Post 4", "Post 2"]
 
 
+def test_two_changes_at_one_instant_are_both_published(feed_blog: FeedsBlog, out: Path) -> None:
+    builder = feed_blog.builder()
+    for number in (1, 2):
+        feed_blog.now = START
+        feed_blog.store(number, "a")
+        assert set(publish(builder, out).written) == {"all.atom", "a.atom"}
+    assert entries(out, "a") == ["Post 2", "Post 1"]
+
+
 def test_a_file_whose_bytes_stay_is_not_touched(feed_blog: FeedsBlog, out: Path) -> None:
     feed_blog.store_all([post(number, "a") for number in range(1, 6)])
     builder = feed_blog.builder()
