@@ -1,12 +1,10 @@
-"""Dates as sources write them: ISO 8601, RFC 822, and what only feedparser still knows."""
+"""Dates as sources write them: ISO 8601 and RFC 822.
 
-import io
-from calendar import timegm
+Not by feedparser: what is missing in a date it takes from the present, so that it means another day tomorrow.
+"""
+
 from datetime import UTC, date, datetime, time, tzinfo
 from email.utils import parsedate_to_datetime
-from html import escape
-
-import feedparser
 
 from posts.importers.errors import one_line
 
@@ -33,14 +31,12 @@ def parse_iso(text: str) -> tuple[datetime, bool]:
 
 
 def parse_any(text: str) -> datetime:
-    """Read a date as feeds write it: ISO 8601, RFC 822 and more. In UTC; raises ``NoDate``."""
-    for reader in (_iso, _rfc822, _odd):
+    """Read a date as feeds write it: ISO 8601 or RFC 822. In UTC; raises ``NoDate``."""
+    for reader in (_iso, _rfc822):
         try:
-            found = reader(_short(text))
+            return reader(_short(text))
         except (ValueError, OverflowError, TypeError, IndexError):
             continue
-        if found is not None:
-            return found
     raise NoDate(f"{one_line(text, limit=_LONGEST)!r} is no date")
 
 
@@ -72,11 +68,3 @@ def _iso(text: str) -> datetime:
 def _rfc822(text: str) -> datetime:
     parsed = parsedate_to_datetime(text)
     return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
-
-
-def _odd(text: str) -> datetime | None:
-    # feedparser reads Greek, Korean and Hungarian dates and more, but only inside a feed.
-    item = f"<rss version='2.0'><channel><item><pubDate>{escape(text)}</pubDate></item></channel></rss>"
-    entries = feedparser.parse(io.BytesIO(item.encode("utf-8", "replace"))).entries
-    parsed = dict.get(entries[0], "published_parsed") if entries else None
-    return datetime.fromtimestamp(timegm(parsed), UTC) if parsed else None

@@ -71,7 +71,7 @@ def _entry(entry: Any, where: str, site: str | None, note: str) -> FeedEntry:
     return FeedEntry(
         id=identity,
         # feedparser gives the id for a link where there is none.
-        link="" if dict.get(entry, "guidislink") and not identity.startswith("http") else link,
+        link="" if link == identity and not link.startswith("http") else link,
         title=(plain(title) if dict.get(detail, "type") in _HTML_TYPES else title_text(title)) or None,
         html=_html(entry),
         published=_string(entry, "published") or _string(entry, "created"),

@@ -24,6 +24,7 @@ _PIECE = 1 << 20
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([A-Za-z0-9._:-]{1,40})""", re.IGNORECASE)
+_PASSWORD = re.compile(r"\A(https?://)[^/?#]*@", re.IGNORECASE)
 _HEADERS = {
     "Accept": "application/atom+xml, application/rss+xml, application/feed+json, text/xml;q=0.9, */*;q=0.1",
     # Only what can be unpacked bit by bit, so that a small answer cannot fill the memory.
@@ -51,8 +52,14 @@ class Fetched:
     validators: Validators
 
 
+def without_password(url: str) -> str:
+    """A web address as it may be told and kept: without the name and password that it may hold."""
+    return _PASSWORD.sub(r"\1", url)
+
+
 def known_validators(database: Database, url: str) -> Validators | None:
     """What the server said of a URL the last time it was imported."""
+    url = without_password(url)
     with database.read() as connection:
         row = connection.execute(
             select(fetched.c.etag, fetched.c.last_modified).where(fetched.c.url == url)
@@ -89,22 +96,25 @@ def fetch(
     ``allow_private`` trusts the origin of ``url`` itself, wherever it is; a redirect to any other origin
     must be on the open internet. Raises ``ImporterError`` for whatever goes wrong.
     """
+    shown = without_password(url)
     try:
         parsed = httpx2.URL(url)
         transport = FencedTransport(trusted=parsed if allow_private else None, resolver=resolver)
         timeout = httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
         with httpx2.Client(transport=transport, timeout=timeout, trust_env=False) as client:
-            return _Fetch(client, url, known, max_bytes, time.monotonic() + total_seconds).run(parsed, target)
+            return _Fetch(client, shown, known, max_bytes, time.monotonic() + total_seconds).run(
+                parsed, target
+            )
     except (httpx2.InvalidURL, ValueError) as error:
         if isinstance(error, ImporterError):
             raise
-        raise ImporterError(f"{url}: is no web address: {error}") from error
+        raise ImporterError(f"{shown}: is no web address: {error}") from error
     except httpx2.TimeoutException as error:
-        raise ImporterError(f"{url}: the server did not answer in time; try again later") from error
+        raise ImporterError(f"{shown}: the server did not answer in time; try again later") from error
     except Fenced as error:
-        raise ImporterError(f"{url}: was not fetched: {error}") from error
+        raise ImporterError(f"{shown}: was not fetched: {error}") from error
     except (httpx2.HTTPError, OSError) as error:
-        raise ImporterError(f"{url}: could not be fetched: {str(error) or type(error).__name__}") from error
+        raise ImporterError(f"{shown}: could not be fetched: {str(error) or type(error).__name__}") from error
 
 
 class _Fetch:
@@ -191,7 +201,7 @@ class _Fetch:
     def _fetched(self, response: httpx2.Response, *, unchanged: bool) -> Fetched:
         found = _CHARSET.search(response.headers.get("content-type", ""))
         return Fetched(
-            url=str(response.url),
+            url=without_password(str(response.url)),
             charset=found[1] if found else None,
             unchanged=unchanged,
             validators=Validators(

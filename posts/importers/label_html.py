@@ -27,7 +27,7 @@ def _classed(*names: str) -> str:
     return " or ".join(f"contains(concat(' ', normalize-space(@class), ' '), ' {name} ')" for name in names)
 
 
-_POSTS = etree.XPath(f"//*[({_classed('post')}) and .//*[{_classed('post-body')}]]")
+_BODIES = etree.XPath(f"//*[{_classed('post-body')}]")
 _BODY = etree.XPath(f"(.//*[{_classed('post-body')}])[1]")
 _SNIPPET = etree.XPath(f".//*[{_classed('post-snippet', 'snippet-container')}]")
 _TITLE = etree.XPath(f"(.//*[{_classed('post-title')}])[1]")
@@ -40,7 +40,6 @@ _TIMES = etree.XPath(
     " | .//*[@itemprop='datePublished']/@title | .//*[@itemprop='datePublished']/@content"
 )
 _UPDATED = etree.XPath(".//*[@itemprop='dateModified']/@title | .//*[@itemprop='dateModified']/@content")
-_HEADING = etree.XPath(f"(preceding::*[{_classed('date-header')}])[last()]")
 _AUTHORS = etree.XPath(f".//*[{_classed('post-author')}]//*[{_classed('fn')}]")
 _LABELS = etree.XPath(f".//*[{_classed('post-labels')}]//a[@rel='tag' or contains(@href, '/search/label/')]")
 _IDS = etree.XPath(
@@ -64,22 +63,39 @@ def read_html(text: str, *, name: str, timezone: tzinfo) -> Iterator[SourcePost 
         page = html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
         raise ImporterError(f"{name}: cannot be read as HTML: {error}") from error
-    found = [
-        element
-        for element in find(_POSTS, page)
-        if not any(_is_post(outer) for outer in element.iterancestors())
-    ]
+    found = _posts(page)
     if not found:
         raise ImporterError(
             f"{name}: holds no posts in the markup of Blogger's templates (class “post-body”)"
         )
-    label, blog = _page_label(page), _blog_id(page, text)
+    label, blog, headings = _page_label(page), _blog_id(page, text), _headings(page, found)
     for number, element in enumerate(found, start=1):
-        yield _post(element, label=label, blog=blog, where=f"post {number}", timezone=timezone)
+        where = f"post {number}"
+        yield _post(element, headings.get(element), label=label, blog=blog, where=where, timezone=timezone)
 
 
-def _is_post(element: etree._Element) -> bool:
-    return "post" in (element.get("class") or "").split()
+def _headings(page: etree._Element, found: list[etree._Element]) -> dict[etree._Element, str]:
+    """The date heading that each post stands under."""
+    headings: dict[etree._Element, str] = {}
+    looked_for, current = set(found), None
+    for element in page.iter():
+        if "date-header" in (element.get("class") or "").split():
+            current = flat_text(element)
+        elif current is not None and element in looked_for:
+            headings[element] = current
+    return headings
+
+
+def _posts(page: etree._Element) -> list[etree._Element]:
+    """The elements that hold a post each: the outermost of class "post" around each post's body."""
+    found: dict[etree._Element, None] = {}
+    for body in find(_BODIES, page):
+        outer = [
+            element for element in body.iterancestors() if "post" in (element.get("class") or "").split()
+        ]
+        if outer:
+            found[outer[-1]] = None
+    return list(found)
 
 
 def _page_label(page: etree._Element) -> str | None:
@@ -100,7 +116,13 @@ def _blog_id(page: etree._Element, text: str) -> str | None:
 
 
 def _post(
-    element: etree._Element, *, label: str | None, blog: str | None, where: str, timezone: tzinfo
+    element: etree._Element,
+    heading: str | None,
+    *,
+    label: str | None,
+    blog: str | None,
+    where: str,
+    timezone: tzinfo,
 ) -> SourcePost | SkippedPost:
     body = find(_BODY, element)[0]
     url = next(filter(None, map(http_url, find_texts(_LINKS, element))), None)
@@ -109,7 +131,7 @@ def _post(
         reason = "the page holds only a teaser of it; import the blog's feed or export instead"
         return SkippedPost(id=url or one_line(title), reason=reason, where=where)
     try:
-        published = _published(element, timezone)
+        published = _published(element, heading, timezone)
         updated = next(map(parse_any, find_texts(_UPDATED, element)), None)
     except NoDate as error:
         return SkippedPost(id=url or one_line(title), reason=str(error), where=where)
@@ -141,14 +163,14 @@ def _id(element: etree._Element, blog: str | None) -> str | None:
     return None
 
 
-def _published(element: etree._Element, timezone: tzinfo) -> datetime | None:
+def _published(element: etree._Element, heading: str | None, timezone: tzinfo) -> datetime | None:
     for written in find_texts(_TIMES, element):
         return parse_any(written)
-    for heading in find(_HEADING, element):
-        if found := parse_date_heading(flat_text(heading)):
-            return midnight(found.day, timezone)
-        raise NoDate(f"{one_line(flat_text(heading))!r} is no date heading that is known")
-    return None
+    if heading is None:
+        return None
+    if found := parse_date_heading(heading):
+        return midnight(found.day, timezone)
+    raise NoDate(f"{one_line(heading)!r} is no date heading that is known")
 
 
 def _without_clearing(body: etree._Element) -> etree._Element:

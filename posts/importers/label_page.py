@@ -12,7 +12,7 @@ from posts.importers.source import HEAD_BYTES, Source
 from posts.model import SkippedPost, SourcePost
 
 # A saved page is read whole; Blogger's own hold 500 posts at most.
-MAX_BYTES = 32 << 20
+MAX_BYTES = 16 << 20
 
 _HTML = re.compile(r"<(?:!doctype\s+html|html|head|body|div|h[1-6]|meta)\b", re.IGNORECASE)
 _BLOGGER = re.compile(

@@ -165,24 +165,33 @@ def _clock(text: str) -> time:
 def _without_teasers(blocks: list[_Block]) -> list[_Block]:
     """The posts without what the page shows below them of others: a title, and a line ending in " ..."."""
     notes: list[str] = []
-    while blocks:
-        last = blocks[-1]
-        filled = [place for place, line in enumerate(last.lines) if not line.blank]
-        if len(filled) < 2 or not _is_teaser(last.lines[filled[-1]].text):
-            break
-        title = filled[-2]
-        if title == filled[0] and last.is_first:
-            break  # It is the post's own title.
-        if len(last.lines[title].text) > _TITLE_CHARS or (title and not last.lines[title - 1].blank):
-            break
-        notes.append(f"the teaser “{one_line(last.lines[title].text)}” below it is no post and was left out")
-        if title == filled[0]:
-            blocks = blocks[:-1]
-        else:
-            last.lines = last.lines[:title]
+    while blocks and (title := _teaser(blocks[-1])) is not None:
+        lines = blocks[-1].lines
+        notes.append(f"the teaser “{one_line(lines[title].text)}” below it is no post and was left out")
+        del lines[title:]
+        if _last_filled(lines, len(lines)) is None:
+            blocks.pop()
     if blocks and notes:
-        blocks[-1].notes = tuple(reversed(notes))
+        # A page shows a few; of more than ten the first tell enough.
+        blocks[-1].notes = tuple(reversed(notes[-10:]))
     return blocks
+
+
+def _teaser(block: _Block) -> int | None:
+    """Where the title of the teaser stands that a block ends with; None when it ends with none."""
+    text = _last_filled(block.lines, len(block.lines))
+    title = _last_filled(block.lines, text) if text is not None else None
+    if text is None or title is None or not _is_teaser(block.lines[text].text):
+        return None
+    is_its_own = block.is_first and _last_filled(block.lines, title) is None
+    stands_apart = title == 0 or block.lines[title - 1].blank
+    fits = len(block.lines[title].text) <= _TITLE_CHARS
+    return title if stands_apart and fits and not is_its_own else None
+
+
+def _last_filled(lines: Sequence[_Line], end: int) -> int | None:
+    """The last line before ``end`` that holds anything."""
+    return next((place for place in range(end - 1, -1, -1) if not lines[place].blank), None)
 
 
 def _is_teaser(text: str) -> bool:

@@ -13,6 +13,8 @@ _TAGGED = re.compile(
     re.IGNORECASE,
 )
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+# What lxml writes first of all in an element taken from a larger document: all prefixes declared there.
+_DECLARED = re.compile(r'\A(<[^\s<>/]+)(?:\s+xmlns(?::[^\s=]+)?="[^"]*")+')
 _RELATIVE = re.compile(
     r"""\b(?:href|src|poster|cite|srcset)\s*=\s*["']?(?![a-z][a-z0-9+.-]*:|#)""", re.IGNORECASE
 )
@@ -63,9 +65,8 @@ def inner_xhtml(element: etree._Element) -> str:
     for inner in element.iter():
         inner.tag = local(inner)
     parts = [escape(element.text or "", quote=False)]
-    for child in element:
-        etree.cleanup_namespaces(child)
-        parts.append(etree.tostring(child, method="html", encoding="unicode"))
+    written = (etree.tostring(child, method="html", encoding="unicode") for child in element)
+    parts += [_DECLARED.sub(r"\1", markup, count=1) for markup in written]
     return "".join(parts).strip()
 
 

@@ -10,8 +10,14 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, Self
 
 from database import Database
-from posts.importers.errors import ImporterError
-from posts.importers.fetching import Validators, fetch, known_validators, remember_fetch
+from posts.importers.errors import ImporterError, one_line
+from posts.importers.fetching import (
+    Validators,
+    fetch,
+    known_validators,
+    remember_fetch,
+    without_password,
+)
 from posts.model import SkippedPost, SourcePost
 
 HEAD_BYTES = 1 << 16
@@ -144,7 +150,7 @@ def _from_web(url: str, database: Database | None, *, allow_private: bool) -> So
         target.unlink(missing_ok=True)
         raise
     return Source(
-        name=url,
+        name=without_password(url),
         path=target,
         url=got.url,
         charset=got.charset,
@@ -185,4 +191,4 @@ def _temporary_file() -> Path:
 
 def _unreadable(name: str, error: OSError | ValueError) -> ImporterError:
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    return ImporterError(f"{name}: cannot be read: {reason}")
+    return ImporterError(f"{one_line(name, limit=400)}: cannot be read: {reason}")

@@ -216,7 +216,7 @@ def _declaration_end(text: str, start: int, name: str) -> int:
     end = declaration.end() if declaration else start + 2
     if end >= len(text):
         return -1
-    if text[end] != ">":
+    if text[end] != ">" or not text[start:end].lower().startswith("<!doctype"):
         line = text.count("\n", 0, start) + 1
         raise HostileXml(
             f"{name}:{line}: declares a document type of its own, which could hide an attack: it is not read"
