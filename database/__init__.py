@@ -1,6 +1,7 @@
 """The ground floor: the engine, its column types, the one ``MetaData`` and the migrations."""
 
 from database.engine import Database, DatabaseUnavailable, open_database
+from database.many import ManyRows
 from database.metadata import metadata
 from database.migrate import SchemaOutdated, require_current, upgrade
 from database.types import Identity, Json, UtcDateTime
@@ -10,6 +11,7 @@ __all__ = [
     "DatabaseUnavailable",
     "Identity",
     "Json",
+    "ManyRows",
     "SchemaOutdated",
     "UtcDateTime",
     "metadata",

@@ -1,6 +1,7 @@
 """Column types that mean the same on SQLite and on PostgreSQL."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, String
@@ -12,6 +13,12 @@ Identity = BigInteger().with_variant(Integer, "sqlite")
 
 # A JSON document: comparable and indexable on PostgreSQL, text on SQLite.
 Json = JSON().with_variant(JSONB, "postgresql")
+
+
+@lru_cache(maxsize=4096)
+def _as_text(value: datetime) -> str:
+    """The text of an instant; remembered, since the rows of one statement mostly share theirs."""
+    return value.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -36,10 +43,9 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError(f"a datetime without a timezone cannot be stored: {value!r}")
-        value = value.astimezone(UTC)
         if dialect.name == "sqlite":
-            return value.isoformat(timespec="microseconds")[:26] + "Z"
-        return value
+            return _as_text(value)
+        return value.astimezone(UTC)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Turn what is stored into an aware datetime in UTC."""

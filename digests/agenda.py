@@ -1,16 +1,18 @@
 """What is due: subscriptions whose slot has come, or (instant) for whom there may be news."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
 
 from digests.cadence import Cadence, Fold, Rhythm, Send, Wait, decide, first_window
 from digests.model import Digest, digest
 from posts.store import latest_visible_at
 from subscribers.model import SubscriberState, SubscriptionState, subscriber, subscription
+
+AT_ONCE = 500
 
 _TICK = timedelta(microseconds=1)
 # What this reader chose, or else the digest's own.
@@ -78,10 +80,16 @@ def move_on(connection: Connection, decided: Iterable[Due]) -> None:
     _move(connection, moves)
 
 
-def _move(connection: Connection, moves: list[dict[str, Any]]) -> None:
-    if moves:
-        step = update(subscription).where(subscription.c.id == bindparam("its_id"))
-        connection.execute(step.values(window_start=bindparam("start"), next_slot=bindparam("slot")), moves)
+def _move(connection: Connection, moves: Sequence[Mapping[str, Any]]) -> None:
+    """Set windows and slots; most subscriptions of a digest go on alike, so a statement serves many."""
+    together: dict[tuple[datetime, datetime | None], list[int]] = {}
+    for one in moves:
+        together.setdefault((one["start"], one["slot"]), []).append(one["its_id"])
+    for (start, slot), numbers in together.items():
+        for first in range(0, len(numbers), AT_ONCE):
+            some = numbers[first : first + AT_ONCE]
+            step = update(subscription).where(subscription.c.id.in_(some))
+            connection.execute(step.values(window_start=start, next_slot=slot))
 
 
 def _subscriptions(*columns: ColumnElement[Any]) -> Select[Any]:

@@ -71,7 +71,7 @@ def compose(
         raise RenderingError(
             f"edition {edition.id} of digest {digest.slug} has no posts: there is nothing to send"
         )
-    base = _base(digest, edition, posts, publisher)
+    base = base_context(digest, edition, posts, publisher)
     try:
         shown = list(views(posts, site_url=publisher.site_url, timezone=digest.timezone, whole=True))
         html = _html(environment, edition.template, base, shown)
@@ -81,7 +81,7 @@ def compose(
         while _size(html) > HTML_LIMIT and len(shown) > 1:
             shown = shown[: min(len(shown) * HTML_LIMIT // _size(html), len(shown) - 1) or 1]
             html = _html(environment, edition.template, base, shown)
-        context = base | _posts(base, shown)
+        context = base | shown_context(base, shown)
         subject = environment.get_template(f"email/{edition.template}/subject.txt").render(context)
         text = environment.get_template(f"email/{edition.template}/body.txt").render(context)
     except TemplateError as error:
@@ -90,7 +90,7 @@ def compose(
 
 
 def _html(environment: Environment, name: str, base: dict[str, Any], shown: Sequence[PostView]) -> str:
-    page = environment.get_template(f"email/{name}/body.html").render(base | _posts(base, shown))
+    page = environment.get_template(f"email/{name}/body.html").render(base | shown_context(base, shown))
     return _inliner().inline(page)
 
 
@@ -104,7 +104,8 @@ def _size(html: str) -> int:
     return len(html.encode())
 
 
-def _posts(base: dict[str, Any], shown: Sequence[PostView]) -> dict[str, Any]:
+def shown_context(base: dict[str, Any], shown: Sequence[PostView]) -> dict[str, Any]:
+    """What the templates know of the posts in the mail."""
     return {"posts": shown, "more": base["total"] - len(shown), "preheader": _preheader(shown)}
 
 
@@ -115,7 +116,9 @@ def _preheader(shown: Sequence[PostView]) -> str:
     return one_line(" · ".join(post.title for post in shown[1:8]), 140)
 
 
-def _base(digest: Digest, edition: Edition, posts: Sequence[Post], publisher: Publisher) -> dict[str, Any]:
+def base_context(
+    digest: Digest, edition: Edition, posts: Sequence[Post], publisher: Publisher
+) -> dict[str, Any]:
     """What the templates know, but for the posts and what follows from how many are shown."""
     site = publisher.site_url
     language = edition.language or digest.language

@@ -14,13 +14,13 @@ run side by side, never both go on with one delivery. An intent is committed bef
 killed process leaves behind in ``sending`` is all that can be in doubt.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import BindParameter, ColumnElement, Connection, Integer, and_, bindparam, or_, select, update
 
-from database import Database
+from database import Database, ManyRows
 from digests.leases import Leases, taken_by
 from digests.model import DeliveryState, delivery, edition
 from subscribers.model import SubscriberState, SubscriptionState, subscriber, subscription
@@ -135,8 +135,8 @@ class Ledger:
         An intent is refused when the delivery is no longer where ``Pending`` saw it: another has taken it up.
         """
         with self._database.write() as connection:
-            if results:
-                connection.execute(_RECORD, [self._recorded(result, now) for result in results])
+            for due_at, some in _by_due(results).items():
+                _RECORD.run(connection, {"due_at": due_at, "updated_at": now}, map(_recorded, some))
             return self._take_up(connection, intents, now) if intents else set()
 
     def result(self, pending: Pending, *, state: DeliveryState, reply: str, now: datetime) -> Result:
@@ -153,27 +153,34 @@ class Ledger:
 
     def _take_up(self, connection: Connection, intents: Sequence[Pending], now: datetime) -> set[int]:
         """Move the intents to ``sending``; the numbers of those that were where they were seen."""
-        common = {
+        shared = {
             "worker": self.leases.worker,
             "lease_until": self.leases.until(),
             "updated_at": now,
             "most": MOST_DOUBTS if self._resend_doubtful else 0,
         }
-        rows = [{"its_id": one.id, "its_attempt": one.attempt, **common} for one in intents]
-        if connection.execute(_TAKE_UP, rows).rowcount == len(rows):
+        rows = [{"its_id": one.id, "its_attempt": one.attempt} for one in intents]
+        if _TAKE_UP.run(connection, shared, rows) == len(rows):
             return {one.id for one in intents}
         return taken_by(connection, self.leases.worker, [(one.id, one.attempt + 1) for one in intents])
 
-    def _recorded(self, result: Result, now: datetime) -> dict[str, object]:
-        return {
-            "its_id": result.id,
-            "its_attempt": result.attempt,
-            "state": result.state,
-            "reply": result.reply,
-            "due_at": result.due_at,
-            "doubt": int(result.state is DeliveryState.IN_DOUBT),
-            "updated_at": now,
-        }
+
+def _by_due(results: Sequence[Result]) -> Mapping[datetime, list[Result]]:
+    """Results by when they are due again, which nearly all of a round share."""
+    found: dict[datetime, list[Result]] = {}
+    for result in results:
+        found.setdefault(result.due_at, []).append(result)
+    return found
+
+
+def _recorded(result: Result) -> dict[str, object]:
+    return {
+        "its_id": result.id,
+        "its_attempt": result.attempt,
+        "state": result.state.value,
+        "reply": result.reply,
+        "doubt": int(result.state is DeliveryState.IN_DOUBT),
+    }
 
 
 def _open_with(most_doubts: int | BindParameter[int]) -> ColumnElement[bool]:
@@ -186,7 +193,7 @@ def _open_with(most_doubts: int | BindParameter[int]) -> ColumnElement[bool]:
 
 
 # One row at a time by its key, many at once: made once, since making them takes longer than running them.
-_TAKE_UP = (
+_TAKE_UP = ManyRows(
     update(delivery)
     .where(
         delivery.c.id == bindparam("its_id"),
@@ -203,7 +210,7 @@ _TAKE_UP = (
 )
 
 # A result may also settle what was put in doubt meanwhile, as long as nobody has begun the next attempt.
-_RECORD = (
+_RECORD = ManyRows(
     update(delivery)
     .where(
         delivery.c.id == bindparam("its_id"),
