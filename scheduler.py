@@ -47,15 +47,21 @@ class Scheduler:
     """Runs the duties every ``seconds``, one tick at a time, until it is stopped.
 
     A duty that raises is logged and asked again at the next tick; the others get their turn all the same.
+    ``stop``, where given, is set when it winds down, for duties to look at.
     """
 
     def __init__(
-        self, duties: Sequence[Duty], *, seconds: float, clock: Callable[[], datetime] = _utc_now
+        self,
+        duties: Sequence[Duty],
+        *,
+        seconds: float,
+        clock: Callable[[], datetime] = _utc_now,
+        stop: threading.Event | None = None,
     ) -> None:
         self._duties = tuple(duties)
         self._seconds = seconds
         self._clock = clock
-        self._stopping = threading.Event()
+        self._stopping = stop or threading.Event()
         self._last_tick: datetime | None = None
         self._last_errors: tuple[Done, ...] = ()
         self._ticker = BackgroundScheduler(timezone=UTC, daemon=True)
