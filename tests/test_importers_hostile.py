@@ -164,6 +164,7 @@ def test_a_folder_is_read_file_by_file(tmp_path: Path) -> None:
     assert sum(isinstance(item, SourcePost) for item in found) == 4 + 3 + 1
     (unread,) = [item for item in found if "no importer reads" in getattr(item, "reason", "")]
     assert unread.where == str(tmp_path / "readme.txt")
+    assert f"{inner / 'posts.jsonl'}, line 1" in {item.where for item in found}
 
 
 def test_a_folder_with_nothing_to_read_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The ways in: one importer for each kind of source, and the choice between them."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, tzinfo
 
 from posts.importers.blogger import BloggerImporter
@@ -108,7 +109,8 @@ class _Folder:
             importer = self._importer(file)
             if importer is not None:
                 found = True
-                yield from importer.read(file)
+                for item in importer.read(file):
+                    yield replace(item, where=f"{file.name}, {item.where}")
             elif file.name.lower().endswith(_READABLE):
                 yield SkippedPost(id=file.name, reason="no importer reads this file", where=file.name)
         if not found:
