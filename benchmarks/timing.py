@@ -20,15 +20,24 @@ class Timed:
 
 
 def in_turns(
-    ways: Mapping[str, Callable[[], object]], *, rounds: int, before: Callable[[str], object] | None = None
+    ways: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int,
+    before: Callable[[str], object] | None = None,
+    collect: bool = True,
 ) -> dict[str, Timed]:
-    """Run each way once a round; ``before`` prepares one, untimed."""
+    """Run each way once a round; ``before`` prepares one, untimed.
+
+    ``collect`` clears garbage away before each, so that none pays for another's. It also leaves the
+    processor's caches cold: a way of few milliseconds in a warm process is better off without.
+    """
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, way in ways.items():
             if before is not None:
                 before(name)
-            gc.collect()
+            if collect:
+                gc.collect()
             start, worked = perf_counter(), process_time()
             way()
             taken[name].append((perf_counter() - start, process_time() - worked))

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from database import DatabaseUnavailable
 
@@ -25,30 +24,15 @@ class PublishError(OSError):
     """The folder cannot be written, or another build holds it for too long."""
 
 
-class OnDisk(NamedTuple):
-    """What tells a file from another unread: its size in bytes, and when it was written, in nanoseconds."""
+# How a file stands on the disk, which tells it from another unread: its size in bytes and when it was written
+# in nanoseconds, with a blank between. Text, for the garbage collector does not go through text.
+Standing = str
 
-    size: int
-    modified: int
+# What we remember of a file of ours: how it stood once written, a blank, and the revision of the feed in it.
+Published = str
 
-
-class Published(NamedTuple):
-    """A file of ours: the revision of the feed in it, and how it stood on the disk once written.
-
-    ``revision`` is empty for one that was about to be made: it is ours, and what is in it is not known.
-    """
-
-    revision: str
-    size: int
-    modified: int
-
-    @property
-    def on_disk(self) -> OnDisk:
-        """How it stood."""
-        return OnDisk(self.size, self.modified)
-
-
-INTENDED = Published("", -1, -1)
+# Of a file that was about to be made: it is ours, and what is in it is not known.
+INTENDED: Published = ""
 
 
 @contextmanager
@@ -90,20 +74,20 @@ def _take_lock(handle: int, folder: Path, *, patience: float) -> None:
             return
 
 
-def survey(folder: Path) -> dict[str, OnDisk]:
+def survey(folder: Path) -> dict[str, Standing]:
     """The plain files in the folder, by name; what a killed build left unfinished is cleaned away."""
-    found: dict[str, OnDisk] = {}
+    found: dict[str, Standing] = {}
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.endswith(UNFINISHED):
                 Path(entry.path).unlink(missing_ok=True)
             elif entry.is_file(follow_symlinks=False):
                 status = entry.stat(follow_symlinks=False)
-                found[entry.name] = OnDisk(status.st_size, status.st_mtime_ns)
+                found[entry.name] = _standing(status)
     return found
 
 
-def write_whole(path: Path, parts: Sequence[bytes]) -> OnDisk:
+def write_whole(path: Path, parts: Sequence[bytes]) -> Standing:
     """Put a file of these parts in place: whoever opens it gets the old bytes or the new, at any instant.
 
     Written beside and renamed. It is not synced: a file that a power cut damages has the wrong size or time,
@@ -123,7 +107,16 @@ def write_whole(path: Path, parts: Sequence[bytes]) -> OnDisk:
     except BaseException:
         Path(beside).unlink(missing_ok=True)
         raise
-    return OnDisk(status.st_size, status.st_mtime_ns)
+    return _standing(status)
+
+
+def _standing(status: os.stat_result) -> Standing:
+    return f"{status.st_size} {status.st_mtime_ns}"
+
+
+def size_of(standing: Standing) -> int:
+    """The size of a file that stands so, in bytes."""
+    return int(standing.partition(" ")[0])
 
 
 def _write(handle: int, parts: Sequence[bytes]) -> None:
@@ -141,18 +134,17 @@ def read_manifest(folder: Path) -> dict[str, Published]:
     """The files that are ours, by name; none when the list is missing or damaged (all are made again)."""
     try:
         known = json.loads((folder / MANIFEST).read_bytes())
-        if known["version"] != VERSION:
+        files: dict[str, Published] = known["files"] if known["version"] == VERSION else {}
+        if not all(isinstance(one, str) for one in files.values()):
             return {}
-        # A list that someone wrote over must not lead us to delete files elsewhere.
-        return {name: Published(*row) for name, row in known["files"].items() if "/" not in name}
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
         return {}
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return {}
+    # A list that someone wrote over must not lead us to delete files elsewhere.
+    return {name: one for name, one in files.items() if "/" not in name}
 
 
 def write_manifest(folder: Path, files: Mapping[str, Published]) -> None:
     """Remember which files are ours, all at once."""
-    known = {"version": VERSION, "files": dict(sorted(files.items()))}
+    known = {"version": VERSION, "files": dict(files)}
     text = json.dumps(known, ensure_ascii=False, separators=(",", ":"))
     write_whole(folder / MANIFEST, [text.encode()])

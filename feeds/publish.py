@@ -1,6 +1,6 @@
 """A site's feeds as files in a folder, for any web server to serve."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -11,10 +11,11 @@ from feeds.atom import ATOM
 from feeds.build import FeedBuilder
 from feeds.folder import (
     INTENDED,
-    OnDisk,
     Published,
+    Standing,
     locked,
     read_manifest,
+    size_of,
     survey,
     write_manifest,
     write_whole,
@@ -49,26 +50,25 @@ class Wanted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be done in a folder: files to make, and files of ours to remove."""
+    """What is to be done in a folder: files to make, files of ours to remove; and how many there will be."""
 
     stale: tuple[Wanted, ...]
     gone: tuple[str, ...]
+    total: int
 
 
-def plan(wanted: Sequence[Wanted], ours: Mapping[str, Published], on_disk: Mapping[str, OnDisk]) -> Plan:
+def plan(wanted: Iterable[Wanted], ours: Mapping[str, Published], on_disk: Mapping[str, Standing]) -> Plan:
     """Compare what should be with what we wrote and what is there. Pure.
 
     A file is stale when its feed changed, or when it is not as we left it. Only files of ours are ever gone.
     """
-    stale = tuple(
-        one
-        for one in wanted
-        if (known := ours.get(one.name)) is None
-        or known.revision != one.revision
-        or known.on_disk != on_disk.get(one.name)
-    )
-    names = {one.name for one in wanted}
-    return Plan(stale, tuple(name for name in ours if name not in names))
+    stale = []
+    names = set()
+    for one in wanted:
+        names.add(one.name)
+        if ours.get(one.name) != f"{on_disk.get(one.name)} {one.revision}":
+            stale.append(one)
+    return Plan(tuple(stale), tuple(name for name in ours if name not in names), len(names))
 
 
 def publish(
@@ -110,8 +110,7 @@ class _Build:
 
     def run(self, forms: Sequence[Format]) -> PublishReport:
         with self._builder.database.read() as connection:
-            wanted = self._wanted(connection, forms)
-            todo = plan(wanted, self._before, self._on_disk)
+            todo = plan(self._wanted(connection, forms), self._before, self._on_disk)
             self._announce(todo)
             fresh = self._make(connection, todo.stale)
         for name in todo.gone:
@@ -122,15 +121,14 @@ class _Build:
         # Last, for the files need not wait for the database.
         for form, made in fresh.items():
             self._builder.fragments.keep(form, made)
-        return PublishReport(tuple(self._written), len(wanted) - len(self._written), todo.gone)
+        return PublishReport(tuple(self._written), todo.total - len(self._written), todo.gone)
 
-    def _wanted(self, connection: Connection, forms: Sequence[Format]) -> list[Wanted]:
+    def _wanted(self, connection: Connection, forms: Sequence[Format]) -> Iterator[Wanted]:
         states = self._builder.states(connection)
-        return [
-            Wanted(f"{state.spec.slug}.{form.suffix}", state, form, f"{settings} {state.token}")
-            for form, settings in [(form, self._builder.settings(form)) for form in forms]
-            for state in states
-        ]
+        for form in forms:
+            settings = self._builder.settings(form)
+            for state in states:
+                yield Wanted(f"{state.spec.slug}.{form.suffix}", state, form, f"{settings} {state.token}")
 
     def _announce(self, todo: Plan) -> None:
         """Write down new names before their files are made: else a killed build leaves files nobody owns."""
@@ -164,11 +162,11 @@ class _Build:
         if there is None or not _holds(path, there, document):
             there = write_whole(path, document)
             self._written.append(one.name)
-        self._ours[one.name] = Published(one.revision, there.size, there.modified)
+        self._ours[one.name] = f"{there} {one.revision}"
 
 
-def _holds(path: Path, there: OnDisk, document: Sequence[bytes]) -> bool:
-    return there.size == sum(map(len, document)) and path.read_bytes() == b"".join(document)
+def _holds(path: Path, there: Standing, document: Sequence[bytes]) -> bool:
+    return size_of(there) == sum(map(len, document)) and path.read_bytes() == b"".join(document)
 
 
 def _portions(stale: Sequence[Wanted]) -> Iterator[Sequence[Wanted]]:

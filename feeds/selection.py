@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid5
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from feeds.model import feed
 from feeds.site import FeedSite
@@ -21,6 +21,9 @@ from posts.rules import All, HasLabel, Rule, parse
 from posts.store import newest
 
 ALL = "all"
+
+_CONFIGURED = select(feed).order_by(feed.c.slug)
+_CONFIGURED_AS = select(feed).where(feed.c.slug == bindparam("slug"))
 
 
 class FeedError(ValueError):
@@ -186,8 +189,12 @@ def _everything(connection: Connection, site: FeedSite) -> FeedState:
 
 
 def _configured(connection: Connection, site: FeedSite, *, slug: str | None = None) -> Iterator[FeedState]:
-    query = select(feed).order_by(feed.c.slug)
-    for row in connection.execute(query if slug is None else query.where(feed.c.slug == slug)):
+    found = (
+        connection.execute(_CONFIGURED)
+        if slug is None
+        else connection.execute(_CONFIGURED_AS, {"slug": slug})
+    )
+    for row in found.all():
         spec = FeedSpec(
             slug=row.slug,
             uri=row.uri,

@@ -1,5 +1,6 @@
 """Reading for many feeds at once: which posts they show, and just what an entry shows of each."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,7 +46,9 @@ _LABELS_BY_ID = select(
     label.c.id, label.c.name, label.c.slug, label.c.feed_uri, label.c.revision, label.c.changed_at
 ).where(label.c.id.in_(bindparam("ids", expanding=True)))
 
-_VERSIONS = select(post.c.id, post.c.revision).where(post.c.id.in_(bindparam("ids", expanding=True)))
+# The ids as one parameter, for here they are many and the rest is little.
+_REVISIONS_SQLITE = "SELECT id, revision FROM post WHERE id IN (SELECT value FROM json_each(?))"
+_REVISIONS_POSTGRESQL = "SELECT id, revision FROM post WHERE id = ANY(%s)"
 
 _CONTENTS = select(
     post.c.id,
@@ -116,12 +119,13 @@ def newest_of_all(connection: Connection, *, limit: int) -> list[int]:
     return [row[0] for row in connection.execute(_NEWEST_OF_ALL, {"limit": limit}).all()]
 
 
-def post_revisions(connection: Connection, post_ids: Sequence[int]) -> dict[int, int]:
+def post_revisions(connection: Connection, post_ids: list[int]) -> dict[int, int]:
     """The present revision of each of these posts, by id; an id that no post has is left out."""
-    revisions: dict[int, int] = {}
-    for some in batched(post_ids):
-        revisions.update((row[0], row[1]) for row in connection.execute(_VERSIONS, {"ids": some}).all())
-    return revisions
+    if connection.dialect.name == "sqlite":
+        found = connection.exec_driver_sql(_REVISIONS_SQLITE, (json.dumps(post_ids),))
+    else:
+        found = connection.exec_driver_sql(_REVISIONS_POSTGRESQL, (list(post_ids),))
+    return {row[0]: row[1] for row in found.all()}
 
 
 def post_contents(connection: Connection, post_ids: Sequence[int]) -> list[PostContent]:
