@@ -8,6 +8,8 @@ import structlog
 
 def configure_logs(*, running: bool = False) -> None:
     """What a service does is logged as it goes (``running``); a command says by itself what became of it."""
+    # A tick that takes longer than the time between two is as it should be.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
