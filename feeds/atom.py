@@ -33,8 +33,8 @@ class AtomFormat:
             "{title}": escaped(post.title) or escaped(post.uri),
             "{url}": attribute(post.url or ""),
             "{body}": escaped(post.html),
-            PUBLISHED: whole_seconds(post.published).isoformat().encode(),
-            UPDATED: whole_seconds(post.updated).isoformat().encode(),
+            PUBLISHED: _moment(post.published),
+            UPDATED: _moment(post.updated),
         }
         texts |= {f"{{author{number}}}": _author(name) for number, name in enumerate(authors)}
         texts |= {f"{{label{number}}}": _term(name) for number, name in enumerate(labels)}
@@ -52,7 +52,7 @@ class AtomFormat:
             "{self}": attribute(site.feed_url(spec.slug, self.suffix)),
             "{page}": attribute(spec.alternate_url),
             "{language}": attribute(site.language or ""),
-            UPDATED: whole_seconds(updated).isoformat().encode(),
+            UPDATED: _moment(updated),
         }
         frame = feed_frame(subtitled=bool(spec.subtitle), languaged=bool(site.language))
         return [frame.filled(texts) + b"\n", *entries, END + b"\n"]
@@ -74,6 +74,11 @@ def _term(name: str) -> bytes:
 def whole_seconds(moment: datetime) -> datetime:
     """The moment in UTC, its fraction of a second cut off."""
     return moment.astimezone(UTC).replace(microsecond=0)
+
+
+def _moment(moment: datetime) -> bytes:
+    in_utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return in_utc.isoformat(timespec="seconds").encode()
 
 
 def _distinct(names: Iterable[str]) -> list[str]:

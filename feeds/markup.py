@@ -8,7 +8,7 @@ import re
 # XML 1.0 §2.2, Char: all else makes a document no XML at all, and no escape can say it.
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ILLEGAL_BYTES = bytes(code for code in range(0x20) if code not in b"\t\n\r")
-_ILLEGAL_TAILS = (b"\xef\xbf\xbe", b"\xef\xbf\xbf")  # U+FFFE and U+FFFF in UTF-8
+_NONCHARACTERS = (b"\xef\xbf\xbe", b"\xef\xbf\xbf")  # U+FFFE and U+FFFF in UTF-8
 
 
 def legal(text: str) -> str:
@@ -39,6 +39,8 @@ def attribute(text: str) -> bytes:
 def _legal_bytes(text: str) -> bytes:
     # A lone surrogate has no UTF-8; "ignore" drops it.
     data = text.encode("utf-8", "ignore").translate(None, _ILLEGAL_BYTES)
-    for tail in _ILLEGAL_TAILS:
-        data = data.replace(tail, b"")
+    # To look for one byte costs nothing beside looking for three.
+    if b"\xef" in data:
+        for illegal in _NONCHARACTERS:
+            data = data.replace(illegal, b"")
     return data
