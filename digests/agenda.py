@@ -44,12 +44,14 @@ def is_anything_due(connection: Connection, now: datetime) -> bool:
 def arm(connection: Connection, now: datetime) -> int:
     """Give new subscriptions, and those whose cadence has slots only now, their window and slot.
 
-    A tick told an instant before the subscription was made (a rehearsal) counts it as made just before.
+    A subscription begins when it was made, or later, when its reader confirmed. A tick told an instant before
+    that (a rehearsal) counts it as made just before.
     """
     query = _subscriptions(*_COLUMNS).where(_is_unarmed()).with_for_update(of=subscription, skip_locked=True)
     armed = []
     for row in connection.execute(query):
-        start = first_window(_rhythm(row), min(row.created_at, now - _TICK))
+        begun = max(row.created_at, row.confirmed_at or row.created_at)
+        start = first_window(_rhythm(row), min(begun, now - _TICK))
         window_start = row.window_start or start.window_start
         armed.append({"its_id": row.id, "start": window_start, "slot": start.next_slot})
     _move(connection, armed)
@@ -160,6 +162,7 @@ _COLUMNS = (
     subscription.c.window_start,
     subscription.c.next_slot,
     subscription.c.created_at,
+    subscriber.c.confirmed_at,
     _CADENCE.label("cadence"),
     func.coalesce(subscription.c.minute, digest.c.minute).label("minute"),
     func.coalesce(subscription.c.weekday, digest.c.weekday).label("weekday"),

@@ -103,6 +103,7 @@ subscription = Table(
     # next_slot is NULL for the instant cadence: due as soon as there is news.
     Column("window_start", UtcDateTime),
     Column("next_slot", UtcDateTime),
+    # When it was begun, or begun anew after it had ended.
     Column("created_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime),
     UniqueConstraint("subscriber_id", "digest_id"),

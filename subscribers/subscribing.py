@@ -63,7 +63,8 @@ def subscribe(
             f"{_named(connection, subscriber_id)} unsubscribed on {old['ended_at']:%Y-%m-%d}: "
             "subscribe them again only if they agreed anew, and say so (--confirmed)"
         )
-    changes = fresh
+    # It begins now: what came while they were away is no news to them.
+    changes = {**fresh, "created_at": now}
     if old["state"] == SubscriptionState.ACTIVE:
         changes = {name: value for name, value in chosen.items() if value or value == 0}
         if any(changes.get(name, old[name]) != old[name] for name in CHOICES):

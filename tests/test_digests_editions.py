@@ -18,6 +18,7 @@ from posts.curation import rename_label
 from posts.intake import store_posts
 from posts.model import PostState, SourcePost, post
 from subscribers.model import subscriber, subscription
+from subscribers.store import confirm, subscribe, unsubscribe
 
 # Monday 2 March 2026, 08:00 in Regina, which has no summer time: 14:00 UTC.
 MONDAY = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
@@ -266,6 +267,38 @@ def test_a_rehearsal_before_the_subscription_was_made_counts_it_as_made(newsroom
     newsroom.plan(MONDAY)
     newsroom.plan(MONDAY)
     assert newsroom.mail() == {reader: [["news"]]}
+
+
+def test_a_reader_who_comes_back_gets_no_news_of_the_time_they_were_away(newsroom: Newsroom) -> None:
+    digest = newsroom.digest()
+    reader = newsroom.reader(digest)
+    newsroom.plan(MONDAY)
+    with newsroom.database.write() as connection:
+        unsubscribe(connection, reader, now=MONDAY + HOUR)
+    newsroom.publish("while away", MONDAY + 2 * HOUR)
+    back = MONDAY + 10 * WEEK + HOUR
+    with newsroom.database.write() as connection:
+        subscribe(connection, subscriber_id=reader, digest_id=digest, now=back, renew=True)
+    newsroom.plan(back + HOUR)
+    newsroom.publish("back", back + 2 * HOUR)
+    newsroom.plan(MONDAY + 11 * WEEK)
+    assert newsroom.mail() == {reader: [["back"]]}
+
+
+@pytest.mark.parametrize("cadence", ["instant", "weekly"])
+def test_a_reader_who_confirms_late_begins_when_they_confirmed(newsroom: Newsroom, cadence: str) -> None:
+    reader = newsroom.reader(newsroom.digest(), cadence=cadence)
+    pending = update(subscriber).values(state="pending", confirmed_at=None)
+    with newsroom.database.write() as connection:
+        connection.execute(pending)
+    newsroom.publish("before", MONDAY + HOUR)
+    confirmed = MONDAY + 10 * WEEK + HOUR
+    with newsroom.database.write() as connection:
+        confirm(connection, reader, now=confirmed, salt="salt")
+    newsroom.plan(confirmed + HOUR)
+    newsroom.publish("after", confirmed + 2 * HOUR)
+    newsroom.plan(MONDAY + 11 * WEEK)
+    assert newsroom.mail() == {reader: [["after"]]}
 
 
 def test_an_edition_is_frozen(newsroom: Newsroom) -> None:
