@@ -1,11 +1,13 @@
 """What becomes of a stored post when its source is imported again. Pure: data and ``now`` in, data out."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from posts.markup import text_of
 from posts.model import PostState
 from posts.sanitize import CleanPost
+
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,9 @@ def _state(said: PostState, published: datetime, now: datetime) -> PostState:
 
 def _published(old: StoredPost, new: CleanPost, now: datetime) -> datetime:
     if new.is_dated:
-        return new.published
+        # A day alone tells nothing of a moment that is known already.
+        is_same_day = new.is_day_only and abs(new.published - old.published) < DAY
+        return old.published if is_same_day else new.published
     goes_live = new.state is PostState.LIVE and old.state is not PostState.SCHEDULED
     # What stood in for the date of a draft is no date that a reader should see.
     return now if goes_live and not old.was_live else old.published

@@ -36,7 +36,8 @@ class SourcePost:
     ``uri`` is the permanent id (``atom:id``), ``url`` the link; one of them must be there. ``published`` and
     ``updated`` are aware. ``state`` is never ``SCHEDULED``: the store finds that out from ``published``.
     ``where`` tells a person which place of the source this came from (``line 12``, ``entry 3``).
-    ``notes`` say what the importer had to mend.
+    ``notes`` say what the importer had to mend. Where a source shows less than there is, what is stored
+    stays: other labels if not ``has_all_labels``, the time of day if ``is_day_only``.
     """
 
     uri: str | None
@@ -50,6 +51,8 @@ class SourcePost:
     state: PostState = PostState.LIVE
     where: str = ""
     notes: tuple[str, ...] = ()
+    has_all_labels: bool = True
+    is_day_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ class CleanPost:
 
     ``is_dated`` and ``is_edited`` tell whether the source itself gave ``published`` and ``updated``; else
     they are the present and ``published``. ``source_hash`` is over what the source said, not the outcome.
+    ``has_all_labels`` and ``is_day_only`` are as in ``SourcePost``.
     """
 
     uri: str
@@ -51,6 +52,8 @@ class CleanPost:
     is_edited: bool
     where: str
     notes: tuple[str, ...]
+    has_all_labels: bool = True
+    is_day_only: bool = False
 
 
 class Sanitizer:
@@ -97,6 +100,8 @@ class Sanitizer:
             is_edited=updated is not None,
             where=source.where,
             notes=tuple(dict.fromkeys(notes)),
+            has_all_labels=source.has_all_labels,
+            is_day_only=source.is_day_only,
         )
 
     def _labels(self, names: Iterable[str], notes: list[str]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -20,8 +21,6 @@ _PREPARATION = (
     CREATE TABLE spool (
         position INTEGER PRIMARY KEY,
         key BLOB UNIQUE NOT NULL,
-        said TEXT NOT NULL,
-        place TEXT NOT NULL,
         is_noted INTEGER NOT NULL,
         post TEXT NOT NULL
     )
@@ -61,29 +60,35 @@ class Spool:
     def add(self, post: CleanPost) -> SkippedPost | None:
         """Keep a post; of two with one id the one updated later, and of equals the later in the source.
 
-        The other is returned as skipped. Raises ``SpoolError`` when the file cannot grow.
+        The other is returned as skipped, unless all it has to add is labels. Raises ``SpoolError`` when the
+        file cannot grow.
         """
         key = hashlib.sha256(post.uri.encode()).digest()[:16]
-        said = _instant(post.updated) if post.is_dated or post.is_edited else ""
         try:
-            earlier = self._file.execute(
-                "SELECT said, place, is_noted FROM spool WHERE key = ?", (key,)
-            ).fetchone()
-            if earlier is not None and earlier[0] > said:
-                return _superseded(post.uri, post.where)
-            if earlier is not None:
-                self._file.execute("DELETE FROM spool WHERE key = ?", (key,))
-                self.noted -= earlier[2]
+            earlier = self._take(key)
+            kept = post if earlier is None else _newer(earlier, post)
             self._file.execute(
-                "INSERT INTO spool (key, said, place, is_noted, post) VALUES (?, ?, ?, ?, ?)",
-                (key, said, post.where, bool(post.notes), _packed(post)),
+                "INSERT INTO spool (key, is_noted, post) VALUES (?, ?, ?)",
+                (key, bool(kept.notes), _packed(kept)),
             )
         except sqlite3.OperationalError as error:
             raise SpoolError(
                 f"temporary file: {error}; free some space, or name another folder with SQLITE_TMPDIR"
             ) from error
-        self.noted += bool(post.notes)
-        return _superseded(post.uri, earlier[1]) if earlier is not None else None
+        self.noted += bool(kept.notes)
+        if earlier is None or not kept.has_all_labels:
+            return None
+        where = post.where if kept is earlier else earlier.where
+        return SkippedPost(post.uri, "the source holds this id more than once: the newest was taken", where)
+
+    def _take(self, key: bytes) -> CleanPost | None:
+        """The post of this key, which is then kept no more."""
+        row = self._file.execute("SELECT is_noted, post FROM spool WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            return None
+        self._file.execute("DELETE FROM spool WHERE key = ?", (key,))
+        self.noted -= row[0]
+        return _unpacked(row[1])
 
     def batches(self, *, posts: int, characters: int) -> Iterator[list[CleanPost]]:
         """The posts in the order they came, in lists of so many posts or about so many characters."""
@@ -99,8 +104,17 @@ class Spool:
             yield batch
 
 
-def _superseded(uri: str, where: str) -> SkippedPost:
-    return SkippedPost(uri, "the source holds this id more than once: the newest was taken", where)
+def _newer(earlier: CleanPost, later: CleanPost) -> CleanPost:
+    """The one updated later, the second of equals; with both posts' labels where it may not have all."""
+    kept, other = (earlier, later) if _said(earlier) > _said(later) else (later, earlier)
+    if kept.has_all_labels:
+        return kept
+    both = hashlib.sha256(f"{kept.source_hash} {other.source_hash}".encode()).hexdigest()
+    return replace(kept, labels=tuple(dict.fromkeys((*kept.labels, *other.labels))), source_hash=both)
+
+
+def _said(post: CleanPost) -> str:
+    return _instant(post.updated) if post.is_dated or post.is_edited else ""
 
 
 def _instant(moment: datetime) -> str:
@@ -124,15 +138,16 @@ def _packed(post: CleanPost) -> str:
             post.is_edited,
             post.where,
             post.notes,
+            post.has_all_labels,
+            post.is_day_only,
         )
     )
 
 
 def _unpacked(packed: str) -> CleanPost:
     values: list[Any] = json.loads(packed)
-    uri, url, title, html, published, updated, labels, authors, state, source, dated, edited, where, notes = (
-        values
-    )
+    uri, url, title, html, published, updated, labels, authors, state, source, dated, edited, *rest = values
+    where, notes, all_labels, day_only = rest
     return CleanPost(
         uri=uri,
         url=url,
@@ -148,4 +163,6 @@ def _unpacked(packed: str) -> CleanPost:
         is_edited=edited,
         where=where,
         notes=tuple(notes),
+        has_all_labels=all_labels,
+        is_day_only=day_only,
     )

@@ -93,6 +93,8 @@ class PostWriter:
             new = posts[known.id]
             row = merged(known.stored, new, now=self._now)
             ties = known.ties if new.state is PostState.DELETED else self._ties(new)
+            if not new.has_all_labels:
+                ties = {**ties, **known.ties}
             is_seen = not row.looks_like(known.stored) or ties.keys() != known.ties.keys()
             rows.append({"post_id": known.id, "revision": known.revision + is_seen, **_values(row)})
             if is_seen or ties != known.ties:

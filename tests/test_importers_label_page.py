@@ -1,7 +1,7 @@
 """Label pages saved as text and as HTML: every post whole, nobody else's text, ids that stay."""
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -14,9 +14,11 @@ from database import Database
 from posts.blog import create_blog
 from posts.importers import ImporterError
 from posts.importers.date_headings import find_date_headings, parse_date_heading
+from posts.importers.dates import at, midday
 from posts.importers.label_text import label_of
 from posts.intake import store_posts
 from posts.model import SkippedPost, SourcePost
+from posts.store import list_posts
 from tests.importing import SAMPLES, posts, read, written
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -95,7 +97,7 @@ def test_a_page_as_text_is_read_with_footers_quotes_and_teaser() -> None:
 def test_days_are_those_of_the_blogs_timezone_and_ids_are_not() -> None:
     here = posts(SAMPLES / "label-page.txt")
     there = posts(SAMPLES / "label-page.txt", timezone=ZoneInfo("America/Regina"))
-    assert there[2].published == datetime(2015, 5, 5, 6, tzinfo=UTC)
+    assert there[2].published == datetime(2015, 5, 5, 18, tzinfo=UTC)
     assert there[0].published == datetime(2015, 6, 7, 3, 15, tzinfo=UTC)
     assert [post.uri for post in here] == [post.uri for post in there]
     assert len({post.uri for post in here}) == 4
@@ -106,6 +108,55 @@ def test_the_pages_of_two_labels_give_a_post_one_id(tmp_path: Path) -> None:
     one = posts(written(tmp_path, "a.txt", page(*body, label="A")))
     two = posts(written(tmp_path, "b.txt", page(*body, label="B")))
     assert [post.uri for post in one] == [post.uri for post in two]
+
+
+def test_posts_of_a_day_keep_the_pages_order_a_minute_apart_around_noon(tmp_path: Path) -> None:
+    lines = ["Friday, May 1, 2020", ""]
+    for title in ("Newest", "Middle", "Oldest"):
+        lines += [title, "", "Text.", "", "No comments:", "Labels: X", ""]
+    found = posts(written(tmp_path, "a.txt", page(*lines)))
+    assert [(post.title, f"{post.published:%d %H:%M}") for post in found] == [
+        ("Newest", "01 12:00"),
+        ("Middle", "01 11:59"),
+        ("Oldest", "01 11:58"),
+    ]
+
+
+def test_a_post_without_a_time_comes_before_the_one_above_it_that_has_one(tmp_path: Path) -> None:
+    lines = ["Friday, May 1, 2020", "", "Early", "", "Text.", "", "Posted by A at 7:30 AM", "Labels: X", ""]
+    found = posts(written(tmp_path, "a.txt", page(*lines, "Below it", "", "Text.")))
+    assert [f"{post.published:%d %H:%M}" for post in found] == ["01 07:30", "01 07:29"]
+
+
+@given(st.dates(), st.integers(0, 2000), st.sampled_from(["UTC", "Asia/Kolkata", "Pacific/Apia"]))
+@settings(max_examples=60, deadline=None)
+def test_however_many_posts_a_day_has_none_leaves_it(day: date, number: int, zone: str) -> None:
+    place = ZoneInfo(zone)
+    first = found = midday(day, place, above=None)
+    for _ in range(number):
+        below = midday(day, place, above=found)
+        assert below < found or below == at(day, time(), place)
+        found = below
+    assert first - found == min(timedelta(minutes=number), first - at(day, time(), place))
+
+
+def test_the_pages_of_two_labels_give_a_post_both(database: Database, tmp_path: Path) -> None:
+    shared = ("Friday, May 1, 2020", "", "Shared", "", "Text.")
+    above = (*shared[:2], "Newer", "", "x", "", "Posted by A at 12:00", "Labels: A", "")
+    one = written(tmp_path, "a.txt", page(*above, *shared[2:], label="A"))
+    two = written(tmp_path, "b.txt", page(*shared, label="B"))
+    with database.write() as connection:
+        create_blog(connection, site_url="https://blog.example", now=NOW)
+    store_posts(database, read(one), now=NOW)
+    second = store_posts(database, read(two), now=NOW)
+    again = store_posts(database, [*read(one), *read(two)], now=NOW)
+    with database.read() as connection:
+        newer, post = list_posts(connection)
+    assert (post.title, post.labels) == ("Shared", ("A", "B"))
+    # At 11:59 on the one page and at 12:00 on the other: what was stored first stays, and the order with it.
+    assert f"{newer.published:%H:%M} {post.published:%H:%M}" == "12:00 11:59"
+    assert (second.new, second.updated, second.unchanged) == (0, 1, 0)
+    assert (again.new, again.updated, again.unchanged, again.skipped) == (0, 0, 2, ())
 
 
 def test_two_posts_of_a_day_with_one_title_are_two_posts(tmp_path: Path) -> None:
@@ -260,10 +311,10 @@ def test_a_page_as_html_keeps_links_ids_labels_and_exact_times() -> None:
     assert first.authors == ("Ada",)
     assert first.html == 'It reached the <b>third</b> step.<br><a href="/2014/old.html">As before</a>.'
     assert isinstance(second, SourcePost)
-    assert second.published == datetime(2015, 6, 6, tzinfo=UTC)
+    assert second.published == datetime(2015, 6, 6, 12, tzinfo=UTC)
     assert "read more" in second.notes[0]
     assert isinstance(third, SourcePost)
-    assert (third.url, third.published) == (None, datetime(2015, 5, 5, tzinfo=UTC))
+    assert (third.url, third.published) == (None, datetime(2015, 5, 5, 12, tzinfo=UTC))
     assert third.uri is not None
     assert third.uri.startswith("urn:uuid:")
     assert isinstance(teaser, SkippedPost)

@@ -3,13 +3,14 @@
 Not by feedparser: what is missing in a date it takes from the present, so that it means another day tomorrow.
 """
 
-from datetime import UTC, date, datetime, time, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from email.utils import parsedate_to_datetime
 
 from posts.importers.errors import one_line
 
 NAIVE_NOTE = "a date without a timezone was taken as UTC"
 _LONGEST = 64
+_MINUTE = timedelta(minutes=1)
 
 
 class NoDate(ValueError):
@@ -40,9 +41,16 @@ def parse_any(text: str) -> datetime:
     raise NoDate(f"{one_line(text, limit=_LONGEST)!r} is no date")
 
 
-def midnight(day: date, zone: tzinfo) -> datetime:
-    """The first instant of a day in a zone, in UTC."""
-    return at(day, time(), zone)
+def midday(day: date, zone: tzinfo, *, above: datetime | None) -> datetime:
+    """What stands for a day of which no time is told, in UTC: noon in the zone, the same day in most others.
+
+    ``above`` is when the post above it on the page was published. Where that was the same day this one comes
+    a minute earlier, so that the page's order stays, though not before the day begins.
+    """
+    noon, begins = at(day, time(12), zone), at(day, time(), zone)
+    if above is None or above < begins:
+        return noon
+    return min(noon, max(above, begins + _MINUTE) - _MINUTE)
 
 
 def at(day: date, clock: time, zone: tzinfo) -> datetime:

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterator
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from urllib.parse import unquote
 
 from lxml import etree, html
 
 from posts.importers.date_headings import parse_date_heading
-from posts.importers.dates import NoDate, midnight, parse_any
+from posts.importers.dates import NoDate, midday, parse_any
 from posts.importers.errors import ImporterError, one_line
 from posts.importers.ids import derived_id
 from posts.importers.label_text import label_of
@@ -69,9 +69,19 @@ def read_html(text: str, *, name: str, timezone: tzinfo) -> Iterator[SourcePost 
             f"{name}: holds no posts in the markup of Blogger's templates (class “post-body”)"
         )
     label, blog, headings = _page_label(page), _blog_id(page, text), _headings(page, found)
+    above = None
     for number, element in enumerate(found, start=1):
-        where = f"post {number}"
-        yield _post(element, headings.get(element), label=label, blog=blog, where=where, timezone=timezone)
+        item = _post(
+            element,
+            headings.get(element),
+            label=label,
+            blog=blog,
+            where=f"post {number}",
+            timezone=timezone,
+            above=above,
+        )
+        above = item.published if isinstance(item, SourcePost) else above
+        yield item
 
 
 def _headings(page: etree._Element, found: list[etree._Element]) -> dict[etree._Element, str]:
@@ -123,6 +133,7 @@ def _post(
     blog: str | None,
     where: str,
     timezone: tzinfo,
+    above: datetime | None,
 ) -> SourcePost | SkippedPost:
     body = find(_BODY, element)[0]
     url = next(filter(None, map(http_url, find_texts(_LINKS, element))), None)
@@ -131,18 +142,15 @@ def _post(
         reason = "the page holds only a teaser of it; import the blog's feed or export instead"
         return SkippedPost(id=url or one_line(title), reason=reason, where=where)
     try:
-        published = _published(element, heading, timezone)
+        published, day = _published(element, heading, timezone, above)
         updated = next(map(parse_any, find_texts(_UPDATED, element)), None)
     except NoDate as error:
         return SkippedPost(id=url or one_line(title), reason=str(error), where=where)
-    names = {
-        name.casefold(): name
-        for name in (*([label] if label else []), *map(flat_text, find(_LABELS, element)))
-        if name
-    }
+    own = find(_LABELS, element)
+    names = {name.casefold(): name for name in (*([label] if label else []), *map(flat_text, own)) if name}
     jump = "the page holds only its beginning (it goes on behind a “read more” link)"
     return SourcePost(
-        uri=_id(element, blog) or (None if url else derived_id("label page", str(published), title)),
+        uri=_id(element, blog) or (None if url else derived_id("label page", str(day or published), title)),
         url=url,
         title=title or None,
         html=inner_html(_without_clearing(body)),
@@ -152,6 +160,8 @@ def _post(
         authors=tuple(dict.fromkeys(filter(None, map(flat_text, find(_AUTHORS, element))))),
         where=where,
         notes=(jump,) if find(_JUMP, element) else (),
+        has_all_labels=bool(own),
+        is_day_only=day is not None,
     )
 
 
@@ -163,13 +173,16 @@ def _id(element: etree._Element, blog: str | None) -> str | None:
     return None
 
 
-def _published(element: etree._Element, heading: str | None, timezone: tzinfo) -> datetime | None:
+def _published(
+    element: etree._Element, heading: str | None, timezone: tzinfo, above: datetime | None
+) -> tuple[datetime | None, date | None]:
+    """When it was published; and the day alone where the page tells no time."""
     for written in find_texts(_TIMES, element):
-        return parse_any(written)
+        return parse_any(written), None
     if heading is None:
-        return None
+        return None, None
     if found := parse_date_heading(heading):
-        return midnight(found.day, timezone)
+        return midday(found.day, timezone, above=above), found.day
     raise NoDate(f"{one_line(heading)!r} is no date heading that is known")
 
 

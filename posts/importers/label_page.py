@@ -26,8 +26,8 @@ _MARKUP = re.compile(r"\s*<(?:\?xml|rss|feed|rdf:RDF|entry)\b", re.IGNORECASE)
 class LabelPageImporter:
     """Reads "Showing posts with label X" pages.
 
-    ``timezone`` is the blog's: a date heading says the day only, and a post is taken as published at
-    00:00 there (or at the time of its "Posted by … at …" line).
+    ``timezone`` is the blog's: a date heading says the day only, and a post is taken as published at 12:00
+    there (or at the time of its "Posted by … at …" line), each further post of the day a minute earlier.
     """
 
     name = "label-page"

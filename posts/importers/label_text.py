@@ -6,12 +6,12 @@ gives the same ids for ever, and the pages of two labels give one post they shar
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, tzinfo
 from unicodedata import normalize
 
 from posts.importers.date_headings import KNOWN_FORMS, find_date_headings
-from posts.importers.dates import at
+from posts.importers.dates import at, midday
 from posts.importers.errors import ImporterError, one_line
 from posts.importers.ids import derived_id
 from posts.importers.markup import paragraphs
@@ -56,7 +56,7 @@ class _Block:
     lines: list[_Line]
     is_first: bool
     author: str | None = None
-    clock: time = field(default_factory=time)
+    clock: time | None = None
     labels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -110,8 +110,13 @@ def _page(
     for heading, end in zip(headings, ends, strict=True):
         lines = page[heading.line + 1 : end]
         blocks += _blocks(lines if end < len(page) else _without_navigation(lines), heading.day, label)
+    published = None
     for block in _without_teasers(blocks):
-        yield _post(block, label, seen, timezone)
+        if block.clock is None:
+            published = midday(block.day, timezone, above=published)
+        else:
+            published = at(block.day, block.clock, timezone)
+        yield _post(block, label, seen, published)
 
 
 def _without_navigation(lines: Sequence[_Line]) -> Sequence[_Line]:
@@ -153,13 +158,13 @@ def _is_footer(text: str, block: _Block, label: str, *, ended: bool) -> bool:
     return ended and bool(_FOOTER.fullmatch(text))
 
 
-def _clock(text: str) -> time:
+def _clock(text: str) -> time | None:
     flat = text.replace(".", ":", 1).replace(".", "").replace(" ", "").replace("\u202f", "").upper()
     try:
         form = "%I:%M%p" if flat.endswith("M") else "%H:%M"
         return datetime.strptime(flat, form).time()  # noqa: DTZ007 - a time of day has no zone
     except ValueError:
-        return time()
+        return None
 
 
 def _without_teasers(blocks: list[_Block]) -> list[_Block]:
@@ -198,7 +203,7 @@ def _is_teaser(text: str) -> bool:
     return text.rstrip().endswith((" ...", " …", "\xa0...")) and len(text) <= _TEASER_CHARS
 
 
-def _post(block: _Block, label: str, seen: dict[str, int], timezone: tzinfo) -> SourcePost:
+def _post(block: _Block, label: str, seen: dict[str, int], published: datetime) -> SourcePost:
     filled = [place for place, line in enumerate(block.lines) if not line.blank]
     start = filled[0] if filled else 0
     title = " ".join(block.lines[start].text.split()) if filled else ""
@@ -212,12 +217,14 @@ def _post(block: _Block, label: str, seen: dict[str, int], timezone: tzinfo) -> 
         url=None,
         title=title or None,
         html=paragraphs("\n".join("" if line.blank else line.text for line in body)),
-        published=at(block.day, block.clock, timezone),
+        published=published,
         updated=None,
         labels=tuple(names.values()),
         authors=(block.author,) if block.author else (),
         where=f"line {block.lines[start].number}" if block.lines else "",
         notes=block.notes,
+        has_all_labels=bool(block.labels),
+        is_day_only=block.clock is None,
     )
     return replace(post, uri=_id(block.day, title or post.html, seen))
 
