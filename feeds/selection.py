@@ -21,6 +21,7 @@ from posts.rules import All, HasLabel, Rule, parse
 from posts.store import newest
 
 ALL = "all"
+MAX_ENTRIES = 1000
 
 _CONFIGURED = select(feed).order_by(feed.c.slug)
 _CONFIGURED_AS = select(feed).where(feed.c.slug == bindparam("slug"))
@@ -141,12 +142,14 @@ def add_feed(
 ) -> None:
     """Configure a feed; its id grows from its slug, so that one removed and added again is the same feed.
 
-    Raises ``FeedError`` when the slug is none or taken (by a feed, unless ``replace``; by a label), or when
-    ``entries`` is no count.
+    Raises ``FeedError`` when the slug is none or taken (by a feed, unless ``replace``; by a label), when the
+    title or the subtitle is not one line, or when ``entries`` is not 1 to ``MAX_ENTRIES``.
     """
     _require_free(connection, slug)
-    if entries is not None and entries < 1:
-        raise FeedError(f"feed {slug}: entries is {entries}; a feed holds at least 1")
+    _require_line(slug, "title", title)
+    _require_line(slug, "subtitle", subtitle)
+    if entries is not None and not 1 <= entries <= MAX_ENTRIES:
+        raise FeedError(f"feed {slug}: entries is {entries}; a feed holds at least 1, at most {MAX_ENTRIES}")
     shown = {"rule": str(rule), "title": title, "subtitle": subtitle, "entries": entries}
     if connection.execute(select(feed.c.slug).where(feed.c.slug == slug)).first() is not None:
         if not replace:
@@ -161,6 +164,11 @@ def add_feed(
 def remove_feed(connection: Connection, slug: str) -> bool:
     """Forget a configured feed; tell whether there was one."""
     return connection.execute(delete(feed).where(feed.c.slug == slug)).rowcount > 0
+
+
+def _require_line(slug: str, of: str, text: str | None) -> None:
+    if text is not None and any(ord(character) < 32 or ord(character) == 127 for character in text):
+        raise FeedError(f"feed {slug}: {of} {text[:80]!r} holds a line break or another control character")
 
 
 def _require_free(connection: Connection, slug: str) -> None:

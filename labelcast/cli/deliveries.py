@@ -27,8 +27,10 @@ class State(StrEnum):
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 OfState = Annotated[State | None, typer.Option("--state", help="Only those in this state.")]
-Number = Annotated[int | None, typer.Option("--edition", metavar="N", help="Only those of this edition.")]
-Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many.")]
+Number = Annotated[
+    int | None, typer.Option("--edition", metavar="N", min=1, max=10**9, help="Only those of this edition.")
+]
+Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, max=10**9, help="At most so many.")]
 
 
 @app.callback(invoke_without_command=True)

@@ -53,6 +53,10 @@ def explain(error: BaseException) -> tuple[int, str]:
             return code, _one_line(_said(error)) + _usage_hint(error)
     if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Abort":
         return 1, "stopped"
+    if isinstance(error, UnicodeEncodeError):
+        # Half a surrogate pair is how Python shows an argument's byte that is no UTF-8.
+        odd = error.object[error.start : error.end]
+        return 2, f"{odd!r} is no text in UTF-8: what was typed or set cannot be stored"
     if isinstance(error, MemoryError):
         return 1, "out of memory"
     if isinstance(error, OSError):

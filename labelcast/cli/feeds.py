@@ -65,7 +65,9 @@ def add(
     subtitle: Annotated[str | None, typer.Option("--subtitle", metavar="T", help="Its subtitle.")] = None,
     entries: Annotated[
         int | None,
-        typer.Option("--entries", min=1, metavar="N", help="How many posts, else as in the settings."),
+        typer.Option(
+            "--entries", min=1, max=1000, metavar="N", help="How many posts, else as in the settings."
+        ),
     ] = None,
 ) -> None:
     """Configure a feed. Each label has one without."""

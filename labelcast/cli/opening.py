@@ -15,6 +15,9 @@ from labelcast.cli.errors import UsageProblem
 if TYPE_CHECKING:
     from labelcast.wiring import Wiring
 
+# Instants that a rehearsal may be at.
+MIN_YEAR, MAX_YEAR = 1970, 9000
+
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
@@ -54,6 +57,10 @@ def moment(text: str | None, *, timezone: str = "UTC", option: str = "--now") ->
         return datetime.now(UTC)
     try:
         meant = datetime.fromisoformat(text)
-        return (meant if meant.tzinfo else meant.replace(tzinfo=ZoneInfo(timezone))).astimezone(UTC)
+        at = (meant if meant.tzinfo else meant.replace(tzinfo=ZoneInfo(timezone))).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise UsageProblem(f"{option}: {text!r} is no date: write one like 2026-11-23T14:00:00Z") from error
+    # Windows and slots are reckoned from it, years back and months ahead.
+    if not MIN_YEAR <= at.year <= MAX_YEAR:
+        raise UsageProblem(f"{option}: {text!r} is not in the years {MIN_YEAR} to {MAX_YEAR}")
+    return at

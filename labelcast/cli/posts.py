@@ -29,7 +29,9 @@ def command(
         str | None, typer.Option("--label", metavar="RULE", help="Only posts under this rule of labels.")
     ] = None,
     state: Annotated[State | None, typer.Option("--state", help="Only posts in this state.")] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=0, metavar="N", help="At most so many.")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=0, max=10**9, metavar="N", help="At most so many.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """List posts, newest first.
@@ -61,4 +63,5 @@ def _document(post: "Post") -> dict[str, object]:
         "author": ", ".join(post.authors) or None,
         "state": post.state,
         "html": post.html,
+        "notes": post.notes,
     }
