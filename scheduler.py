@@ -22,12 +22,14 @@ class Duty:
     """Something to do when it is due.
 
     ``is_due(now)`` is the question, cheap and changing nothing; ``do(now)`` the answer, which says in a line
-    what was done, or None when nothing worth a word was.
+    what was done, or None when nothing worth a word was. ``waits_for()`` tells any thread what an answer that
+    was begun has to wait for; None: nothing.
     """
 
     name: str
     is_due: Callable[[datetime], bool]
     do: Callable[[datetime], str | None]
+    waits_for: Callable[[], str | None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +122,17 @@ class Scheduler:
         return self._stopping.is_set()
 
     def trouble(self) -> str | None:
-        """Why the scheduler is not well, in a line; None when it is."""
+        """Why the scheduler is not well, in a line that anyone may see; None when it is.
+
+        Of an error that has words for that (``public``) they are taken, and its own are left to the log.
+        """
+        for duty in self._duties:
+            if reason := duty.waits_for():
+                return f"{duty.name}: {reason}"
         if self._last_errors:
             first = self._last_errors[0]
-            return f"{first.duty}: {' '.join(str(first.error).split())}"
+            said = getattr(first.error, "public", None) or str(first.error)
+            return f"{first.duty}: {' '.join(said.split())}"
         if self._last_tick is None:
             return "the scheduler has not ticked yet"
         if self._clock() - self._last_tick > timedelta(seconds=self._seconds * 3 + 600):

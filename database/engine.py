@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, NoSuchModuleError, OperationalError
 
 BUSY_SECONDS = 30
 CONNECT_SECONDS = 10
@@ -20,7 +20,12 @@ _POSTGRES_OPTIONS = (
 
 
 class DatabaseUnavailable(ConnectionError):
-    """The database cannot be reached, is locked for too long, is full, or its address is no address."""
+    """The database cannot be reached, is locked for too long, is full or broken, or its address is none.
+
+    ``public`` is what may be told to whoever asks: it leaves out where the database stands.
+    """
+
+    public = "the database is gone, locked, full or broken: the log says which"
 
 
 class Database:
@@ -60,6 +65,11 @@ class Database:
             with self.engine.connect().execution_options(**options) as connection, connection.begin():
                 yield connection
         except (OperationalError, InterfaceError) as error:
+            raise DatabaseUnavailable(describe(error, self.engine.url)) from error
+        except DatabaseError as error:
+            # SQLite's word for a file that is damaged or no database; the kinds below it are faults of ours.
+            if type(error) is not DatabaseError:
+                raise
             raise DatabaseUnavailable(describe(error, self.engine.url)) from error
 
     def dispose(self) -> None:

@@ -9,8 +9,12 @@ from functools import partial
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
 
+import structlog
+
 from database import DatabaseUnavailable
 from digests.ledger import Ledger, Pending, Result
+
+log = structlog.get_logger("digests.commits")
 
 RETRY_SECONDS = 1.0
 # How much of a lease is left unused: the fence falls before another worker may believe the lease is over.
@@ -47,13 +51,22 @@ class Commits:
     """Collects what the lanes submit and commits it round by round, in one thread of its own.
 
     A database that is gone is waited for, as long as ``give_up`` does not say otherwise: what was sent must
-    not be forgotten. Used as ``async with``; leaving it commits what is left.
+    not be forgotten. ``waits`` is told why, and None when that is over. Used as ``async with``; leaving it
+    commits what is left.
     """
 
-    def __init__(self, ledger: Ledger, *, now: datetime, give_up: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        *,
+        now: datetime,
+        give_up: Callable[[], bool],
+        waits: Callable[[str | None], None] = lambda _why: None,
+    ) -> None:
         self._ledger = ledger
         self._now = now
         self._give_up = give_up
+        self._waits = waits
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         self._submitted: list[tuple[Result | None, Intent]] = []
         self._open: set[Intent] = set()
@@ -81,6 +94,21 @@ class Commits:
         """Run a function of the ledger in the ledger's thread."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, partial(function, *args, **kwargs))
+
+    async def insist(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """As ``call``, but wait for a database that is gone."""
+        try:
+            while True:
+                try:
+                    return await self.call(function, *args, **kwargs)
+                except DatabaseUnavailable as error:
+                    if self._give_up():
+                        raise
+                    log.warning("the ledger waits", error=" ".join(str(error).split()))
+                    self._waits(error.public)
+                    await asyncio.sleep(RETRY_SECONDS)
+        finally:
+            self._waits(None)
 
     def submit(self, result: Result | None, pending: Pending | None) -> Intent:
         """Hand in a result and the next intent (either may be missing) for the next round."""
@@ -112,7 +140,7 @@ class Commits:
         wanted = [intent.pending for _, intent in round_ if intent.pending is not None]
         began = _elapsed()
         try:
-            granted = await self._step(results, wanted)
+            granted = await self.insist(self._ledger.step, results, wanted, now=self._now)
         except Exception as error:
             for _, intent in round_:
                 intent.answer.set_exception(error)
@@ -126,15 +154,6 @@ class Commits:
             intent.until = began + self._ledger.leases.length.total_seconds() * (1 - MARGIN)
             self._open.add(intent)
         intent.answer.set_result(is_granted)
-
-    async def _step(self, results: list[Result], wanted: list[Pending]) -> set[int]:
-        while True:
-            try:
-                return await self.call(self._ledger.step, results, wanted, now=self._now)
-            except DatabaseUnavailable:
-                if self._give_up():
-                    raise
-                await asyncio.sleep(RETRY_SECONDS)
 
     async def _renew(self) -> None:
         """Prolong the leases of messages that take long, while they are still this worker's."""

@@ -94,6 +94,7 @@ class Delivery:
     """One run of sending: everything that is due at ``now``, or as much as fits until ``enough`` says so.
 
     ``connect`` makes a connection that is not open yet; ``progress`` is told of each message dealt with.
+    A database that is gone is waited for until ``stopping``; ``waits`` is told why, and None when it is back.
     """
 
     def __init__(
@@ -105,7 +106,11 @@ class Delivery:
         connections: int,
         enough: Callable[[], bool] = lambda: False,
         progress: Callable[[int], None] = lambda _count: None,
+        stopping: Callable[[], bool] = lambda: False,
+        waits: Callable[[str | None], None] = lambda _why: None,
     ) -> None:
+        self._stopping = stopping
+        self._waits = waits
         self._ledger = ledger
         self._letters = letters
         self._connect = connect
@@ -120,13 +125,17 @@ class Delivery:
 
     async def run(self, now: datetime) -> DeliveryReport:
         """Send; return the report. Raises what the ledger's database raises when it stays away."""
-        async with Commits(self._ledger, now=now, give_up=self._enough) as commits:
+        async with Commits(self._ledger, now=now, give_up=self._stopping, waits=self._waits) as commits:
             self._report.recovered = await commits.call(self._ledger.leases.recover, now)
             self._report.skipped = await commits.call(self._ledger.skip_departed, now)
             await self._refill(commits, now)
-            async with asyncio.TaskGroup() as lanes:
-                for _ in range(min(self._lanes, len(self._waiting))):
-                    lanes.create_task(self._lane(commits, now))
+            try:
+                async with asyncio.TaskGroup() as lanes:
+                    for _ in range(min(self._lanes, len(self._waiting))):
+                        lanes.create_task(self._lane(commits, now))
+            except ExceptionGroup as errors:
+                # What stopped one lane stopped them all; a person is told once.
+                raise errors.exceptions[0] from errors
         return self._report
 
     async def _lane(self, commits: Commits, now: datetime) -> None:
@@ -195,7 +204,7 @@ class Delivery:
     async def _refill(self, commits: Commits, now: datetime) -> None:
         if self._exhausted:
             return
-        found = await commits.call(self._ledger.due, now, after=self._last, limit=FETCH)
+        found = await commits.insist(self._ledger.due, now, after=self._last, limit=FETCH)
         self._exhausted = len(found) < FETCH
         if found:
             self._last = found[-1].id

@@ -64,6 +64,7 @@ class Engine:
         self._letters = letters
         self._sending = sending
         self._clock = clock
+        self._waits_for: str | None = None
 
     def has_plans(self, now: datetime) -> bool:
         """Whether a digest is due."""
@@ -116,19 +117,32 @@ class Engine:
         now: datetime,
         *,
         enough: Callable[[], bool] = lambda: False,
+        stopping: Callable[[], bool] = lambda: False,
         progress: Callable[[int], None] = lambda _count: None,
     ) -> DeliveryReport:
-        """Send what is due, until ``enough`` says to stop; what is in hand is finished first."""
+        """Send what is due, until ``enough`` says to stop; what is in hand is finished first.
+
+        That is not given up when the database goes away, but when the process is ``stopping``.
+        """
         delivery_run = Delivery(
             self._ledger(),
             self._letters,
             self._sending.connect,
             connections=self._sending.connections,
             enough=enough,
+            stopping=stopping,
             progress=progress,
+            waits=self._wait,
         )
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(delivery_run.run(now))
+
+    def waits_for(self) -> str | None:
+        """What a run of sending waits for at this moment, in a line; None: nothing. For any thread."""
+        return self._waits_for
+
+    def _wait(self, why: str | None) -> None:
+        self._waits_for = why
 
     def _ledger(self) -> Ledger:
         leases = Leases(self._database, clock=self._clock, length=self._sending.lease)

@@ -29,7 +29,8 @@ log = structlog.get_logger("labelcast")
 class Duties:
     """What is to be done when it is due, over one database: posts released, feeds built, digests sent.
 
-    ``enough``, made anew for each run of sending, ends it early; ``progress`` is told of each message.
+    ``enough``, made anew for each run of sending, ends it early; ``stopping`` tells that the process is about
+    to end; ``progress`` is told of each message.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Duties:
         public: Path,
         *,
         enough: Callable[[], Callable[[], bool]],
+        stopping: Callable[[], bool],
         progress: Callable[[int], None] = lambda _count: None,
     ) -> None:
         self._database = database
@@ -47,6 +49,7 @@ class Duties:
         self._builder = builder
         self._public = public
         self._enough = enough
+        self._stopping = stopping
         self._progress = progress
         self._published: int | None = None
 
@@ -58,7 +61,7 @@ class Duties:
             Duty("feeds", self._has_changed, self._publish),
             Duty("digests", engine.has_plans, lambda now: str(engine.plan(now))),
             Duty("editions", engine.has_unrendered, lambda now: f"{engine.render(now)} editions rendered"),
-            Duty("deliveries", engine.has_mail, self._deliver),
+            Duty("deliveries", engine.has_mail, self._deliver, waits_for=engine.waits_for),
         ]
 
     def _has_scheduled(self, now: datetime) -> bool:
@@ -85,7 +88,9 @@ class Duties:
         return f"{len(report.written)} feeds written to {self._public}, {len(report.removed)} removed"
 
     def _deliver(self, now: datetime) -> str | None:
-        report = self._engine.deliver(now, enough=self._enough(), progress=self._progress)
+        report = self._engine.deliver(
+            now, enough=self._enough(), stopping=self._stopping, progress=self._progress
+        )
         if report.trouble:
             raise ConnectionError(str(report))
         return str(report) or None

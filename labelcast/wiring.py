@@ -145,6 +145,7 @@ class Wiring:
             self.builder,
             Path(self.settings.feeds.public_dir),
             enough=lambda: for_at_most(limit, stop.is_set),
+            stopping=stop.is_set,
             progress=progress,
         )
         return Scheduler(duties.all(), seconds=self.settings.scheduler.tick_seconds, stop=stop)
