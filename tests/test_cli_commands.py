@@ -86,6 +86,14 @@ def test_a_dry_run_stores_nothing(command: Command, blog: Path) -> None:
     assert command("posts", "--json").json == []
 
 
+def test_what_was_cleaned_is_told_of_each_post(command: Command, blog: Path) -> None:
+    odd = POSTS[0] | {"html": "<p onclick='x()'>First</p>"}
+    assert "posts --json" not in command("import", write(blog / "posts.jsonl", [odd]), "--dry-run").err
+    finished = command("import", write(blog / "posts.jsonl", [odd, POSTS[1]]))
+    assert "cleaned or mended in 1 of them; `labelcast posts --json` has what, under notes" in finished.err
+    assert [post["notes"] for post in command("posts", "--json").json] == [[], ["removed 1 event handler"]]
+
+
 def test_labels_given_come_on_top(command: Command, blog: Path) -> None:
     assert (
         command("import", write(blog / "posts.jsonl", POSTS[:1]), "--label", "Old", "--label", "C#").code == 0
@@ -130,7 +138,7 @@ def test_posts_are_listed_newest_first_with_the_keys_promised(command: Command, 
     posts = command("posts", "--json").json
     assert [post["title"] for post in posts] == ["Three", "Two", "One"]
     assert set(posts[0]) == {
-        *("id", "url", "title", "published", "updated", "labels", "author", "state", "html"),
+        *("id", "url", "title", "published", "updated", "labels", "author", "state", "html", "notes"),
     }
     assert posts[2]["published"] == "2024-05-01T10:00:00Z"
     assert posts[2]["author"] == "Ida"
@@ -193,6 +201,7 @@ def test_digests_can_be_offered_previewed_and_removed(command: Command, filled: 
         "digests", "add", "weekly", "--rule", "Bees", "--at", "mon 08:00", "--timezone", "America/Regina"
     )
     assert offered.code == 0, offered.err
+    assert offered.err == "digest weekly: added, weekly, Monday 08:00 America/Regina, with the rule Bees\n"
     (digest,) = command("digests", "--json").json
     assert digest["rule"] == "Bees"
     assert digest["cadence"] == "weekly"

@@ -97,6 +97,7 @@ def add(
 ) -> None:
     """Offer a digest."""
     from digests import store
+    from digests.cadence import describe
     from digests.offer import MAX_AGE
 
     with opened(context) as wiring, wiring.database.write() as connection:
@@ -115,7 +116,7 @@ def add(
             max_age=MAX_AGE if max_age is None else timedelta(days=max_age),
             max_lateness=None if max_lateness is None else timedelta(hours=max_lateness),
         )
-    say(f"digest {slug}: added, {digest.cadence} {store.digest_at(digest)} {digest.timezone}, {digest.rule}")
+    say(f"digest {slug}: added, {describe(store.reader_rhythm(digest))}, with the rule {digest.rule}")
 
 
 @app.command("remove")

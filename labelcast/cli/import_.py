@@ -93,7 +93,8 @@ def _tell(report: "ImportReport", *, dry_run: bool, as_json: bool) -> None:
         for line in _skips(report.skipped):
             answer(line)
     if report.notes:
-        say(f"something was cleaned or mended in {report.notes} of them")
+        seen = "" if dry_run else "; `labelcast posts --json` has what, under notes"
+        say(f"something was cleaned or mended in {report.notes} of them{seen}")
     if dry_run:
         say("nothing was stored: this was a dry run")
 
