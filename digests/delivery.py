@@ -14,6 +14,7 @@ from typing import Protocol
 
 import structlog
 
+from database import DatabaseUnavailable
 from digests.commits import Commits, Intent
 from digests.ledger import Ledger, Pending, Result
 from digests.model import DeliveryState
@@ -124,18 +125,19 @@ class Delivery:
         self._report = DeliveryReport()
 
     async def run(self, now: datetime) -> DeliveryReport:
-        """Send; return the report. Raises what the ledger's database raises when it stays away."""
+        """Send; return the report. Raises what the ledger's database raises when it stays away.
+
+        An error that ends a lane ends no other; the first is raised when all of them are through.
+        """
         async with Commits(self._ledger, now=now, give_up=self._stopping, waits=self._waits) as commits:
             self._report.recovered = await commits.call(self._ledger.leases.recover, now)
             self._report.skipped = await commits.call(self._ledger.skip_departed, now)
             await self._refill(commits, now)
-            try:
-                async with asyncio.TaskGroup() as lanes:
-                    for _ in range(min(self._lanes, len(self._waiting))):
-                        lanes.create_task(self._lane(commits, now))
-            except ExceptionGroup as errors:
-                # What stopped one lane stopped them all; a person is told once.
-                raise errors.exceptions[0] from errors
+            lanes = [self._lane(commits, now) for _ in range(min(self._lanes, len(self._waiting)))]
+            # No task group: it would break off the messages of all lanes for an error in one.
+            ended = await asyncio.gather(*lanes, return_exceptions=True)
+        for error in filter(None, ended):
+            raise error
         return self._report
 
     async def _lane(self, commits: Commits, now: datetime) -> None:
@@ -166,6 +168,8 @@ class Delivery:
             data = self._letters.data(pending)
         except MessageError as error:
             return Outcome("failed", f"no message can be made: {error}")
+        except DatabaseUnavailable as error:
+            return Outcome("deferred", f"no message could be made: {error.public}")
         return await connection.send(
             self._letters.sender, pending.email, data, may_send=intent.granted, fence=intent.holds
         )

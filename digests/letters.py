@@ -8,6 +8,7 @@ from database import Database
 from digests.ledger import Pending
 from digests.model import edition
 from outbox.addresses import recipient_value
+from outbox.marks import MessageError
 from outbox.message import MessageTemplate
 from subscribers.tokens import TokenSigner
 
@@ -28,7 +29,10 @@ class EditionLetters:
         self._templates: OrderedDict[int, MessageTemplate] = OrderedDict()
 
     def data(self, pending: Pending) -> bytes:
-        """The whole message of a delivery, CRLF, no line starting with a dot."""
+        """The whole message of a delivery, CRLF, no line starting with a dot.
+
+        Raises ``MessageError`` where none can be made: also when its digest was removed meanwhile.
+        """
         return self._template(pending.edition_id).splice(self.values(pending))
 
     def values(self, pending: Pending) -> dict[str, bytes]:
@@ -45,7 +49,10 @@ class EditionLetters:
         if template is None:
             with self._database.read() as connection:
                 query = select(edition.c.message).where(edition.c.id == number)
-                template = MessageTemplate.parse(connection.execute(query).scalar_one())
+                blob = connection.execute(query).scalar_one_or_none()
+            if blob is None:
+                raise MessageError(f"edition {number} is gone, or has no message yet")
+            template = MessageTemplate.parse(blob)
             self._templates[number] = template
             if len(self._templates) > KEPT:
                 self._templates.popitem(last=False)

@@ -2,21 +2,25 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import event, insert, select
 
-from database import Database
+from database import Database, DatabaseUnavailable
 from digests.deliveries import list_deliveries
-from digests.delivery import Delivery, DeliveryReport
+from digests.delivery import Delivery, DeliveryReport, Letters
 from digests.leases import Leases
 from digests.ledger import Ledger, Pending
+from digests.letters import EditionLetters
 from digests.model import DeliveryState, delivery, digest, edition
+from digests.store import remove_digest
+from outbox.marks import MessageError
 from outbox.outcome import Outcome, TransportError
 from subscribers.model import subscriber, subscription
+from subscribers.tokens import TokenSigner
 
 NOW = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 
@@ -93,7 +97,12 @@ class FakeLetters:
 
     sender = "digest@example.org"
 
+    def __init__(self, fails: Mapping[str, Exception] | None = None) -> None:
+        self._fails = dict(fails or {})
+
     def data(self, pending: Pending) -> bytes:
+        if pending.email in self._fails:
+            raise self._fails.pop(pending.email)
         return f"to {pending.email} from {self.sender}".encode()
 
 
@@ -146,6 +155,11 @@ def fill(database: Database, readers: int) -> None:
         )
 
 
+def ledger_of(database: Database, *, resend: bool = True) -> Ledger:
+    leases = Leases(database, clock=lambda: datetime.now(UTC))
+    return Ledger(database, leases, resend_doubtful=resend)
+
+
 def send(
     database: Database,
     server: FakeServer,
@@ -154,10 +168,10 @@ def send(
     connections: int = 4,
     resend: bool = True,
     enough: Callable[[], bool] = lambda: False,
+    letters: Letters | None = None,
 ) -> DeliveryReport:
-    leases = Leases(database, clock=lambda: datetime.now(UTC))
-    ledger = Ledger(database, leases, resend_doubtful=resend)
-    run = Delivery(ledger, FakeLetters(), server.connect, connections=connections, enough=enough)
+    ledger = ledger_of(database, resend=resend)
+    run = Delivery(ledger, letters or FakeLetters(), server.connect, connections=connections, enough=enough)
     return asyncio.run(run.run(now))
 
 
@@ -322,6 +336,37 @@ def test_a_run_that_breaks_off_leaves_at_most_one_message_per_lane_in_doubt(
     assert counts(database) == {"sent": 50}
     twice = [one for one, times in Counter(server.accepted).items() if times > 1]
     assert len(twice) <= 4
+
+
+def test_an_error_in_one_lane_interrupts_no_message_of_another(
+    database: Database, server: FakeServer
+) -> None:
+    """What is in hand elsewhere would else be in doubt, and sent a second time."""
+    fill(database, 50)
+    letters = FakeLetters({"r20@example.org": RuntimeError("the house is on fire")})
+    with pytest.raises(RuntimeError, match="on fire"):
+        send(database, server, letters=letters)
+    assert counts(database) == {"sent": 49, "sending": 1}
+    assert str(send(database, server)) == "1 sent, 1 found in doubt"
+    assert sorted(server.accepted) == sorted(f"r{n}@example.org" for n in range(1, 51))
+
+
+def test_a_message_that_cannot_be_read_just_now_is_deferred(database: Database, server: FakeServer) -> None:
+    fill(database, 5)
+    letters = FakeLetters({"r2@example.org": DatabaseUnavailable("database sqlite:///it: disk I/O error")})
+    send(database, server, letters=letters)
+    assert counts(database) == {"sent": 4, "deferred": 1}
+
+
+def test_a_digest_removed_while_its_mail_waits_stops_no_other(database: Database, server: FakeServer) -> None:
+    fill(database, 20)
+    letters = EditionLetters(database, sender="digest@example.org", signer=TokenSigner(["secret"]))
+    (pending,) = ledger_of(database).due(NOW, limit=1)
+    with database.write() as connection:
+        remove_digest(connection, "weekly", force=True)
+    with pytest.raises(MessageError, match="edition 1 is gone"):
+        letters.data(pending)
+    assert str(send(database, server, letters=letters)) == ""
 
 
 def test_the_fence_falls_when_the_lease_is_over(database: Database, server: FakeServer) -> None:
