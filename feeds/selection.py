@@ -15,7 +15,6 @@ from posts.blog import get_blog
 from posts.labels import slugify
 from posts.lookup import load_labels
 from posts.model import Label
-from posts.model import label as label_table
 from posts.revisions import rule_revision
 from posts.rules import All, HasLabel, Rule, parse
 from posts.store import newest
@@ -102,6 +101,11 @@ def current_feeds(
     return states + [state for state in of_labels if state.spec.slug not in taken]
 
 
+def changes(connection: Connection) -> str:
+    """What is another text whenever any feed may be another: a post, a label, or how a feed is configured."""
+    return f"{get_blog(connection).revision} {connection.execute(_CONFIGURED).all()}"
+
+
 def current_feed(connection: Connection, site: FeedSite, name: str) -> FeedState | None:
     """One feed as it stands, by its slug or a label's name, slug or former ones; None if there is none."""
     if name == ALL:
@@ -142,18 +146,21 @@ def add_feed(
 ) -> None:
     """Configure a feed; its id grows from its slug, so that one removed and added again is the same feed.
 
-    Raises ``FeedError`` when the slug is none or taken (by a feed, unless ``replace``; by a label), when the
-    title or the subtitle is not one line, or when ``entries`` is not 1 to ``MAX_ENTRIES``.
+    Raises ``FeedError`` when the slug is none or taken (by a feed, unless ``replace``; by a label now, or
+    once, for its readers would get another feed), when the title or the subtitle is not one line, or when
+    ``entries`` is not 1 to ``MAX_ENTRIES``.
     """
-    _require_free(connection, slug)
+    is_there = connection.execute(_CONFIGURED_AS, {"slug": slug}).first() is not None
+    if is_there and not replace:
+        raise FeedError(f"feed {slug}: there is one already; remove it first")
+    if not is_there:
+        _require_free(connection, slug)
     _require_line(slug, "title", title)
     _require_line(slug, "subtitle", subtitle)
     if entries is not None and not 1 <= entries <= MAX_ENTRIES:
         raise FeedError(f"feed {slug}: entries is {entries}; a feed holds at least 1, at most {MAX_ENTRIES}")
     shown = {"rule": str(rule), "title": title, "subtitle": subtitle, "entries": entries}
-    if connection.execute(select(feed.c.slug).where(feed.c.slug == slug)).first() is not None:
-        if not replace:
-            raise FeedError(f"feed {slug}: there is one already; remove it first")
+    if is_there:
         connection.execute(update(feed).where(feed.c.slug == slug).values(shown))
         return
     namespace = get_blog(connection).feed_namespace
@@ -177,8 +184,13 @@ def _require_free(connection: Connection, slug: str) -> None:
         raise FeedError(
             f"feed {slug!r}: not fit for an address; {fit if slug != ALL else 'another name'} would be"
         )
-    if connection.execute(select(label_table.c.id).where(label_table.c.slug == slug)).first() is not None:
+    labels = load_labels(connection, [slug])
+    if slug in labels.by_slug:
         raise FeedError(f"feed {slug}: the label of that name has it already; choose another")
+    if (moved := labels.old_slugs.get(slug)) is not None:
+        raise FeedError(
+            f"feed {slug}: it leads to the label {moved.name!r}, which had it once; choose another"
+        )
 
 
 def _everything(connection: Connection, site: FeedSite) -> FeedState:

@@ -16,7 +16,7 @@ from database import Database
 from digests.engine import Engine
 from feeds.build import FeedBuilder
 from feeds.publish import publish
-from posts.blog import get_blog
+from feeds.selection import changes
 from posts.intake import has_scheduled, release_scheduled
 from scheduler import Duty, Scheduler
 
@@ -51,7 +51,7 @@ class Duties:
         self._enough = enough
         self._stopping = stopping
         self._progress = progress
-        self._published: int | None = None
+        self._published: str | None = None
 
     def all(self) -> list[Duty]:
         """In the order of a tick: first what becomes visible, then who is told of it."""
@@ -72,17 +72,17 @@ class Duties:
         with self._database.write() as connection:
             return f"{release_scheduled(connection, now=now)} scheduled posts are live"
 
-    def _revision(self) -> int:
+    def _changes(self) -> str:
         with self._database.read() as connection:
-            return get_blog(connection).revision
+            return changes(connection)
 
     def _has_changed(self, _now: datetime) -> bool:
-        return self._revision() != self._published
+        return self._changes() != self._published
 
     def _publish(self, _now: datetime) -> str | None:
-        revision = self._revision()
+        seen = self._changes()
         report = publish(self._builder, self._public)
-        self._published = revision
+        self._published = seen
         if not report.written and not report.removed:
             return None
         return f"{len(report.written)} feeds written to {self._public}, {len(report.removed)} removed"

@@ -248,14 +248,16 @@ def test_a_feed_configured_anew_is_the_same_feed(feed_blog: FeedsBlog) -> None:
         ("No Slug", None, "no-slug would be"),
         ("-x", None, "not fit"),
         ("mine", None, "remove it first"),
-        ("new", 0, "at least 1"),
+        ("other", 0, "at least 1"),
+        ("old", None, "leads to the label 'New', which had it once"),
     ],
 )
 def test_a_feed_that_cannot_be_is_refused(
     sqlite_feed_blog: FeedsBlog, slug: str, entries: int | None, reason: str
 ) -> None:
-    sqlite_feed_blog.store(1, "a")
+    sqlite_feed_blog.store_all([post(1, "a"), post(2, "Old")])
     with sqlite_feed_blog.database.write() as connection:
+        rename_label(connection, "Old", "New", now=START)
         add_feed(connection, slug="mine", rule=parse("a"), now=START)
         with pytest.raises(FeedError, match=reason) as refused:
             add_feed(connection, slug=slug, rule=parse("a"), now=START, entries=entries)
@@ -269,6 +271,9 @@ def test_a_configured_feed_hides_a_label_that_came_later(feed_blog: FeedsBlog) -
     assert titles(built(feed_blog.builder(), "news")) == ["Post 1"]
     with feed_blog.database.read() as connection:
         assert [feed.slug for feed in all_feeds(connection, feed_blog.site)].count("news") == 1
+    with feed_blog.database.write() as connection:
+        add_feed(connection, slug="news", rule=parse("a or news"), now=START, replace=True)
+    assert titles(built(feed_blog.builder(), "news")) == ["Post 2", "Post 1"]
 
 
 def test_a_site_asks_for_no_content_that_is_not_offered() -> None:

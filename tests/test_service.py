@@ -1,0 +1,45 @@
+"""What the running service does of itself when something changes under it."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from feeds.selection import add_feed, remove_feed
+from labelcast.settings import load_settings
+from labelcast.wiring import Wiring
+from posts.rules import parse
+from scheduler import Scheduler
+
+NOW = datetime(2026, 11, 23, 14, tzinfo=UTC)
+
+
+@pytest.fixture
+def wiring(command: Callable[..., Any], blog: Path) -> Iterator[Wiring]:
+    """The application over a new blog in the working directory."""
+    made = Wiring(load_settings(blog / "labelcast.toml"))
+    yield made
+    made.close()
+
+
+def published(scheduler: Scheduler, blog: Path) -> set[str]:
+    """The feeds in the folder after a tick."""
+    assert not [done.error for done in scheduler.tick(NOW) if done.error]
+    return {file.name for file in (blog / "public" / "feeds").glob("*.atom")}
+
+
+def test_a_feed_configured_while_it_runs_is_published_and_goes_again(wiring: Wiring, blog: Path) -> None:
+    scheduler = wiring.scheduler()
+    assert published(scheduler, blog) == {"all.atom"}
+    with wiring.database.write() as connection:
+        add_feed(connection, slug="boats", rule=parse("Boats"), now=NOW)
+    assert published(scheduler, blog) == {"all.atom", "boats.atom"}
+    with wiring.database.write() as connection:
+        add_feed(connection, slug="boats", rule=parse("Boats"), title="All boats", now=NOW, replace=True)
+    published(scheduler, blog)
+    assert "All boats" in (blog / "public" / "feeds" / "boats.atom").read_text(encoding="utf-8")
+    with wiring.database.write() as connection:
+        remove_feed(connection, "boats")
+    assert published(scheduler, blog) == {"all.atom"}
