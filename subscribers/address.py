@@ -43,8 +43,9 @@ def normalize(email: str) -> Address:
             f"{email[:SHOWN]!r} is no email address: it holds a line break or control character"
         )
     try:
-        # `test_environment` lets `.test` through (RFC 2606), for rehearsals.
-        valid = validate_email(email.strip(), check_deliverability=False, test_environment=True)
+        # `test_environment` lets `.test` through (RFC 2606), for rehearsals; `strict` keeps the part before
+        # the @ to 64 octets (RFC 5321, section 4.5.3.1.1).
+        valid = validate_email(email.strip(), check_deliverability=False, test_environment=True, strict=True)
     except EmailNotValidError as error:
         reason = " ".join(str(error).split())
         raise AddressError(f"{email[:SHOWN]!r} is no email address: {reason}") from error

@@ -33,8 +33,8 @@ for _room in ("posts", "subscribers", "feeds", "digests"):
 ROOT = Path(__file__).resolve().parent.parent
 POSTGRES = "postgresql://postgres@127.0.0.1:5432"
 
-# The fixtures `smtp_faults`, an SMTP server that can be told to misbehave, and `feed_blog`, a small blog.
-pytest_plugins = ["tests.feeds_blog", "tests.smtp_faults", "tests.stations"]
+# The fixtures `smtp_faults`, a server that can be told to misbehave, `feed_blog`, a small blog, and more.
+pytest_plugins = ["tests.badly", "tests.feeds_blog", "tests.smtp_faults", "tests.stations"]
 
 
 def pytest_configure() -> None:

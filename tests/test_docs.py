@@ -106,7 +106,15 @@ def test_the_defaults_told_are_the_defaults(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/architecture.md", "docs/tutorial.md", "docs/commands.md", "docs/settings.md"]
+    "page",
+    [
+        "README.md",
+        "docs/architecture.md",
+        "docs/tutorial.md",
+        "docs/commands.md",
+        "docs/settings.md",
+        "docs/bad-input.md",
+    ],
 )
 def test_links_lead_somewhere(checkout: Path, page: str) -> None:
     text = (checkout / page).read_text(encoding="utf-8")
