@@ -14,7 +14,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class SchemaOutdated(RuntimeError):
-    """The database has no tables yet, or not this version's."""
+    """The database has no tables yet, or another version's."""
 
 
 def _config(connection: Connection | None = None) -> Config:
@@ -38,13 +38,25 @@ def current(connection: Connection) -> str | None:
 
 
 def upgrade(database: Database) -> bool:
-    """Run the migrations that this database lacks, in one transaction; tell whether there were any."""
+    """Run the migrations that this database lacks, in one transaction; tell whether there were any.
+
+    Raises ``SchemaOutdated`` when a newer version of Labelcast has been at work in it.
+    """
     with database.write() as connection:
         before = current(connection)
         if before == head():
             return False
+        _require_known(before)
         command.upgrade(_config(connection), "head")
     return True
+
+
+def _require_known(found: str | None) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if found is not None and found not in known:
+        raise SchemaOutdated(
+            f"the database is at migration {found}, which a newer Labelcast made: run that, or a newer one"
+        )
 
 
 def require_current(database: Database) -> None:
@@ -54,4 +66,5 @@ def require_current(database: Database) -> None:
     if found is None:
         raise SchemaOutdated("the database has no tables yet: run `labelcast init`")
     if found != head():
+        _require_known(found)
         raise SchemaOutdated(f"the database is at migration {found}, not {head()}: run `labelcast init`")

@@ -3,7 +3,7 @@
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, text
 
 from database import Database, SchemaOutdated, metadata, open_database, require_current, upgrade
 
@@ -49,3 +49,12 @@ def test_a_database_without_tables_is_told_to_run_init(database_url: str) -> Non
     upgrade(database)
     require_current(database)
     database.dispose()
+
+
+def test_a_database_of_a_newer_version_is_left_alone(database: Database) -> None:
+    with database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    for step in (require_current, upgrade):
+        with pytest.raises(SchemaOutdated, match="9999, which a newer Labelcast made") as refused:
+            step(database)
+        assert "\n" not in str(refused.value)

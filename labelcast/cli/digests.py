@@ -38,17 +38,15 @@ def _default(context: typer.Context, *, as_json: AsJson = False) -> None:
 def list_digests(context: typer.Context, *, as_json: AsJson = False) -> None:
     """List all digests."""
     from digests import store
+    from digests.cadence import describe
 
     with opened(context) as wiring, wiring.database.read() as connection:
         found = store.list_digests(connection)
     if as_json:
         answer_json([_document(digest) for digest in found])
     else:
-        columns = ("slug", "title", "rule", "cadence", "at", "timezone")
-        answer_table(
-            columns,
-            [(d.slug, d.title, d.rule, d.cadence, store.digest_at(d), d.timezone) for d in found],
-        )
+        columns = ("slug", "title", "rule", "when")
+        answer_table(columns, [(d.slug, d.title, d.rule, describe(store.reader_rhythm(d))) for d in found])
 
 
 @app.command("add")
