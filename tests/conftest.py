@@ -16,6 +16,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import structlog
 from sqlalchemy import Connection, select
 
 import labelcast
@@ -302,7 +303,7 @@ Command = Callable[..., Finished]
 @pytest.fixture
 def command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
-) -> Command:
+) -> Iterator[Command]:
     """Runs a command in this process, in a folder of the test's own: ``command("labels", "--json")``."""
     from labelcast.cli import main  # noqa: PLC0415 - most tests need no command line
 
@@ -315,7 +316,9 @@ def command(
         out, err = capfdbinary.readouterr()
         return Finished(int(left.value.code or 0), out, err.decode())
 
-    return run
+    yield run
+    # Its logs went to a stderr that ends with this test.
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -74,7 +74,6 @@ def test_a_mail_server_that_falls_silent(open_station: OpenStation, smtp_faults:
     for reader, (_, state, reply) in SILENT.items():
         assert (found[reader]["state"], found[reader]["reply"]) == (state, reply)
     assert station.states() == {"sent": 3, "deferred": 2, "in_doubt": 1}
-    assert sum(one.recipients != ("r4@example.org",) for one in smtp_faults.messages) == 3
     station.call("tick", "--now", max(found[reader]["due"] for reader in SILENT))
     assert station.states() == {"sent": 6}
 
@@ -178,7 +177,6 @@ def test_a_database_that_was_dropped_is_told_and_the_process_goes_on(
         assert name not in ready()[1]
         server.execute(f'CREATE DATABASE "{name}"')
         wait_until(lambda: "labelcast init" in ready()[1])
-        station.database.dispose()
         station.call("init")
         wait_until(lambda: ready() == (200, "ready\n"))
 

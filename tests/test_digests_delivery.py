@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +13,7 @@ from database import Database, DatabaseUnavailable
 from digests.deliveries import list_deliveries
 from digests.delivery import Delivery, DeliveryReport, Letters
 from digests.leases import Leases
-from digests.ledger import Ledger, Pending
+from digests.ledger import Ledger, Pending, Result
 from digests.letters import EditionLetters
 from digests.model import DeliveryState, delivery, digest, edition
 from digests.store import remove_digest
@@ -356,6 +356,39 @@ def test_a_message_that_cannot_be_read_just_now_is_deferred(database: Database, 
     letters = FakeLetters({"r2@example.org": DatabaseUnavailable("database sqlite:///it: disk I/O error")})
     send(database, server, letters=letters)
     assert counts(database) == {"sent": 4, "deferred": 1}
+
+
+class LedgerThatGoes(Ledger):
+    """Its database is gone for some steps."""
+
+    gone = 0
+
+    def step(self, results: Sequence[Result], wanted: Sequence[Pending], *, now: datetime) -> set[int]:
+        if results and self.gone:
+            self.gone -= 1
+            raise DatabaseUnavailable("database sqlite:///it: disk I/O error")
+        return super().step(results, wanted, now=now)
+
+
+def test_what_was_sent_is_recorded_when_the_database_is_back_though_its_time_is_up(
+    database: Database, server: FakeServer
+) -> None:
+    fill(database, 5)
+    ledger = LedgerThatGoes(database, Leases(database, clock=lambda: datetime.now(UTC)), resend_doubtful=True)
+    ledger.gone = 2
+    told: list[str | None] = []
+    run = Delivery(
+        ledger,
+        FakeLetters(),
+        server.connect,
+        connections=1,
+        enough=lambda: bool(server.accepted),
+        waits=told.append,
+    )
+    asyncio.run(run.run(NOW))
+    assert counts(database) == {"sent": 1, "queued": 4}
+    assert [why for why in told if why] == [DatabaseUnavailable.public] * 2
+    assert told[-1] is None
 
 
 def test_a_digest_removed_while_its_mail_waits_stops_no_other(database: Database, server: FakeServer) -> None:
