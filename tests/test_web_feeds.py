@@ -169,7 +169,7 @@ def test_a_deleted_label_is_gone_and_an_unknown_one_is_not_found(stored: FeedsBl
     assert client.get(ADDRESS).status_code == 410
     missing = client.get("/feeds/irn.atom")
     assert missing.status_code == 404
-    assert 'href="/labels/iran"' in missing.text
+    assert 'href="../labels/iran"' in missing.text
     assert missing.headers["cache-control"] == "no-store"
 
 

@@ -1,6 +1,7 @@
 """The pages of labels: posts by day, older and newer by place and not by number, safe whatever they hold."""
 
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urljoin
 
 import pytest
 from sqlalchemy import text
@@ -39,8 +40,8 @@ def test_the_front_page_lists_labels_with_counts_and_feeds(stored: FeedsBlog) ->
     items = [" ".join(item.text_content().split()) for item in page.xpath("//ul[@class='labels']/li")]
     assert items == ["Iran 5 posts feed of Iran", "MEK 25 posts feed of MEK"]
     links = page.xpath("//ul[@class='labels']//a/@href")
-    assert links == ["/labels/iran", "/feeds/iran.atom", "/labels/mek", "/feeds/mek.atom"]
-    assert page.xpath("//link[@rel='alternate']/@href") == ["/feeds/all.atom"]
+    assert links == ["./labels/iran", "./feeds/iran.atom", "./labels/mek", "./feeds/mek.atom"]
+    assert page.xpath("//link[@rel='alternate']/@href") == ["./feeds/all.atom"]
 
 
 def test_the_front_page_of_an_empty_blog_says_what_to_do(sqlite_feed_blog: FeedsBlog) -> None:
@@ -64,10 +65,10 @@ def test_a_labels_page_says_what_it_shows_and_where_its_feed_is(stored: FeedsBlo
     assert "Showing posts with label MEK. Show all posts" in words
     elements = tree(page)
     assert elements.xpath("//link[@rel='alternate'][@type='application/atom+xml']/@href") == [
-        "/feeds/mek.atom"
+        "../feeds/mek.atom"
     ]
-    assert elements.xpath("//a[@class='feed']/@href") == ["/feeds/mek.atom"]
-    assert elements.xpath("//a[text()='Show all posts']/@href") == ["/labels/all"]
+    assert elements.xpath("//a[@class='feed']/@href") == ["../feeds/mek.atom"]
+    assert elements.xpath("//a[text()='Show all posts']/@href") == ["../labels/all"]
 
 
 def test_posts_stand_under_the_days_of_the_sites_timezone(sqlite_feed_blog: FeedsBlog) -> None:
@@ -150,7 +151,7 @@ def test_names_and_merged_labels_lead_to_the_present_address(stored: FeedsBlog) 
 def test_a_label_that_is_not_there_shows_the_nearest(stored: FeedsBlog) -> None:
     answer = open_client(stored).get("/labels/iram")
     assert answer.status_code == 404
-    assert 'href="/labels/iran"' in answer.text
+    assert 'href="../labels/iran"' in answer.text
 
 
 def test_a_deleted_label_is_gone(stored: FeedsBlog) -> None:
@@ -164,7 +165,21 @@ def test_a_deleted_label_is_gone(stored: FeedsBlog) -> None:
 def test_a_page_that_is_not_there_leads_back(stored: FeedsBlog) -> None:
     answer = open_client(stored).get("/nothing/here")
     assert answer.status_code == 404
-    assert 'href="/"' in answer.text
+    assert 'href="../"' in answer.text
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/labels/mek", "/labels/none", "/labels/a%2Fb", "/labels/", "/no/such/page"]
+)
+def test_links_work_below_a_path_that_a_proxy_takes_off(stored: FeedsBlog, path: str) -> None:
+    client = open_client(stored)
+    page = tree(client.get(path).text)
+    own = [href for href in page.xpath("//@href") if not href.startswith(("http", "data:", "#"))]
+    assert own
+    for href in own:
+        reached = urljoin(f"https://example.org/news{path}", href)
+        assert reached.startswith("https://example.org/news/")
+        assert client.get(reached.removeprefix("https://example.org/news")).status_code == 200
 
 
 def test_names_titles_and_addresses_are_escaped(sqlite_feed_blog: FeedsBlog) -> None:

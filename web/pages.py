@@ -37,8 +37,7 @@ class Pages:
         """The page of the template ``page/{template}``; at 200 with an ETag, so that a repeat is a 304."""
         page = self.environment.get_template(f"page/{template}").render(
             site=self.site,
-            # Where the application is mounted: links work whatever the address it is reached by.
-            root=request.scope.get("root_path", "").rstrip("/"),
+            root=_way_up(request),
             timezone=self.timezone,
             style_version=_tag(self.stylesheet)[:12],
             has_outbox=self.has_outbox,
@@ -62,6 +61,15 @@ class Pages:
             self.stylesheet, "text/css; charset=utf-8", f'"{_tag(self.stylesheet)}"', caching
         )
         return respond(request, shown)
+
+
+def _way_up(request: Request) -> str:
+    """From the page asked for to the front page: ``.``, ``..``, ``../..``.
+
+    So links work whatever the address the site is reached by, also below a path that a proxy takes off.
+    """
+    asked = request.scope.get("raw_path") or request.url.path.encode()
+    return "/".join([".."] * (asked.count(b"/") - 1)) or "."
 
 
 def _tag(body: bytes) -> str:
