@@ -153,8 +153,12 @@ def nearest_labels(connection: Connection, name: str, *, limit: int = 3) -> list
     rows = connection.execute(select(label.c.key, label.c.name).order_by(label.c.key))
     known = {row.key: row.name for row in rows}
     near = get_close_matches(key, known, n=limit, cutoff=0.6)
-    inside = [other for other in known if key and (key in other or other in key)]
+    inside = [other for other in known if _begins_a_word(key, other) or _begins_a_word(other, key)]
     return [known[other] for other in dict.fromkeys([*near, *inside])][:limit]
+
+
+def _begins_a_word(part: str, whole: str) -> bool:
+    return bool(part) and (whole.startswith(part) or f" {part}" in whole)
 
 
 def label_aliases(connection: Connection) -> dict[str, str]:

@@ -244,5 +244,14 @@ def test_names_that_no_label_has_are_told_with_the_nearest(
     assert nearest_labels(connection, "politcs")[0] == "Politics"
     assert nearest_labels(connection, "sports") == ["Sport"]
     assert nearest_labels(connection, "U.S.") == ["U.S. politics"]
+    assert nearest_labels(connection, "politics in short") == ["Politics"]
     assert nearest_labels(connection, "xyzzy") == []
     assert nearest_labels(connection, "") == []
+
+
+def test_a_label_of_a_letter_or_two_is_not_near_to_all_that_holds_them(
+    connection: Connection, store_post: StorePost
+) -> None:
+    store_post(connection, "p", labels=["C", "OS", "Go"])
+    assert nearest_labels(connection, "nosuch") == []
+    assert nearest_labels(connection, "golang") == ["Go"]
