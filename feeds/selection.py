@@ -222,7 +222,7 @@ def _configured(connection: Connection, site: FeedSite, *, slug: str | None = No
             title=row.title or f"{site.title}: {row.rule}",
             subtitle=row.subtitle,
             entries=row.entries or site.entries,
-            alternate_url=site.home_url,
+            alternate_url=site.label_url(row.slug),
             self_url=site.feed_url(row.slug, "atom"),
         )
         revision = rule_revision(connection, spec.rule)

@@ -36,7 +36,7 @@ class FeedSite:
         return self.url.rstrip("/") + "/"
 
     def label_url(self, slug: str) -> str:
-        """The address of a label's page, percent-encoded."""
+        """The address of a label's or a configured feed's page, percent-encoded."""
         return f"{self.home_url}labels/{quote(slug, safe='')}"
 
     def feed_url(self, slug: str, suffix: str) -> str:

@@ -220,6 +220,7 @@ def test_a_configured_feed_follows_its_rule(feed_blog: FeedsBlog) -> None:
     assert titles(built(builder, "mine")) == ["Post 3", "Post 1"]
     assert titles(built(builder, "rest")) == ["Post 4"]
     assert built(builder, "rest").spec.title == "The Blog: not a"
+    assert built(builder, "rest").spec.alternate_url == "https://blog.example/labels/rest"
     feed_blog.store(2, "a")
     assert titles(built(builder, "mine")) == ["Post 3", "Post 2", "Post 1"]
 
