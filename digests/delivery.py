@@ -209,7 +209,7 @@ class Delivery:
         if self._exhausted:
             return
         found = await commits.insist(self._ledger.due, now, after=self._last, limit=FETCH)
-        self._exhausted = len(found) < FETCH
+        self._exhausted = not found
         if found:
             self._last = found[-1].id
             self._waiting.extend(found)

@@ -77,7 +77,7 @@ class Engine:
     def has_unrendered(self, now: datetime) -> bool:
         """Whether an edition that somebody waits for has no message yet."""
         with self._database.read() as connection:
-            return connection.execute(_unrendered(now).limit(1)).first() is not None
+            return connection.execute(unrendered(now).limit(1)).first() is not None
 
     def render(self, now: datetime) -> int:
         """Render what was not yet, each edition once for all its readers; return how many.
@@ -86,7 +86,7 @@ class Engine:
         rendered all the same. Raises the first such error at the end.
         """
         with self._database.read() as connection:
-            numbers = connection.execute(_unrendered(now)).scalars().all()
+            numbers = connection.execute(unrendered(now)).scalars().all()
         failed: list[ValueError] = []
         for number in numbers:
             try:
@@ -149,7 +149,8 @@ class Engine:
         return Ledger(self._database, leases, resend_doubtful=self._sending.resend_doubtful)
 
 
-def _unrendered(now: datetime) -> Select[int]:
+def unrendered(now: datetime) -> Select[int]:
+    """The editions that somebody waits for at ``now`` and that have no message yet."""
     waits = exists().where(
         delivery.c.edition_id == edition.c.id,
         delivery.c.state.in_((DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.IN_DOUBT)),

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, bindparam, select, update
 
 from database import Database
-from digests.model import DeliveryState, delivery
+from digests.model import IS_OPEN, DeliveryState, delivery
 from digests.workers import is_gone, new_worker
 
 LEASE = timedelta(minutes=2)
@@ -33,7 +33,7 @@ class Leases:
     def recover(self, now: datetime) -> int:
         """Put in doubt what a worker that is gone, or silent past its lease, was sending; tell how many."""
         columns = (delivery.c.id, delivery.c.attempt, delivery.c.worker, delivery.c.lease_until)
-        query = select(*columns).where(delivery.c.state == DeliveryState.SENDING)
+        query = select(*columns).where(IS_OPEN, delivery.c.state == DeliveryState.SENDING)
         with self._database.read() as connection:
             sending = connection.execute(query).all()
         real = self._clock()
@@ -66,7 +66,9 @@ class Leases:
 def taken_by(connection: Connection, worker: str, attempts: Sequence[tuple[int, int]]) -> set[int]:
     """Which of these attempts (delivery and attempt) a worker is sending right now."""
     query = select(delivery.c.id, delivery.c.attempt).where(
-        delivery.c.worker == worker, delivery.c.state == DeliveryState.SENDING
+        delivery.c.id.in_([number for number, _ in attempts]),
+        delivery.c.worker == worker,
+        delivery.c.state == DeliveryState.SENDING,
     )
     return {number for number, _ in set(map(tuple, connection.execute(query))) & set(attempts)}
 

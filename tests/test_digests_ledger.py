@@ -113,6 +113,23 @@ def three(database: Database) -> Database:
     return database
 
 
+def test_a_reader_who_left_a_moment_ago_is_not_due(three: Database) -> None:
+    """Also if that was after the run of sending began, which may take an hour."""
+    ledger = ledger_of(three)
+    assert ledger.skip_departed(NOW) == 0
+    with three.write() as connection:
+        connection.execute(update(subscription).where(subscription.c.id == 1).values(state="ended"))
+        gone = {"state": "erased", "email": None, "email_key": None}
+        connection.execute(update(subscriber).where(subscriber.c.id == 2).values(gone))
+    assert [one.id for one in ledger.due(NOW)] == [3]
+
+
+def test_pages_of_what_cannot_be_sent_yet_keep_nobody_from_their_turn(three: Database) -> None:
+    with three.write() as connection:
+        connection.execute(update(subscription).where(subscription.c.id < 3).values(state="ended"))
+    assert [one.id for one in ledger_of(three).due(NOW, limit=1)] == [3]
+
+
 def test_an_intent_is_granted_once(three: Database) -> None:
     one, other = ledger_of(three), ledger_of(three)
     seen_by_one, seen_by_other = one.due(NOW), other.due(NOW)

@@ -180,6 +180,14 @@ def upgrade() -> None:
             name="uq_edition_window",
         ),
     )
+    op.create_index(
+        "ix_edition_unrendered",
+        "edition",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("message IS NULL"),
+        postgresql_where=sa.text("message IS NULL"),
+    )
     op.create_table(
         "fragment",
         sa.Column("post_id", Identity, nullable=False),
@@ -296,8 +304,16 @@ def upgrade() -> None:
         sa.UniqueConstraint("edition_id", "subscriber_id", name=op.f("uq_delivery_edition_id_subscriber_id")),
         comment="the ledger: one edition to one subscriber",
     )
-    op.create_index("ix_delivery_state_due_at", "delivery", ["state", "due_at"], unique=False)
+    op.create_index(
+        "ix_delivery_open",
+        "delivery",
+        ["id", "state", "due_at"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('queued', 'sending', 'deferred', 'in_doubt')"),
+        postgresql_where=sa.text("state IN ('queued', 'sending', 'deferred', 'in_doubt')"),
+    )
     op.create_index(op.f("ix_delivery_subscriber_id"), "delivery", ["subscriber_id"], unique=False)
+    op.create_index(op.f("ix_delivery_subscription_id"), "delivery", ["subscription_id"], unique=False)
     op.create_table(
         "edition_post",
         sa.Column("edition_id", Identity, nullable=False),

@@ -1,0 +1,84 @@
+"""Queries over tables that grow for years: what they look for is found by an index, on both databases."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import ForeignKey, Index, PrimaryKeyConstraint, Table, UniqueConstraint, event
+
+import feeds.model  # noqa: F401 - its table too refers to posts
+from database import Database, metadata
+from digests.engine import unrendered
+from digests.leases import Leases
+from digests.ledger import Ledger
+
+NOW = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
+
+# Of these there are many, and they are removed one by one or by the thousand.
+MANY = {"post", "label", "subscriber", "subscription", "edition"}
+
+
+def references() -> list[ForeignKey]:
+    found = [key for table in metadata.sorted_tables for key in table.foreign_keys]
+    return sorted((key for key in found if key.column.table.name in MANY), key=lambda key: str(key.parent))
+
+
+@pytest.mark.parametrize("key", references(), ids=lambda key: str(key.parent))
+def test_removing_a_row_finds_what_refers_to_it_by_an_index(key: ForeignKey) -> None:
+    assert key.parent.name in leading_columns(key.parent.table)
+
+
+def leading_columns(table: Table) -> set[str]:
+    keyed = [one for one in table.constraints if isinstance(one, PrimaryKeyConstraint | UniqueConstraint)]
+    indexed: list[Index | PrimaryKeyConstraint | UniqueConstraint] = [*table.indexes, *keyed]
+    return {next(iter(one.columns)).name for one in indexed if len(one.columns)}
+
+
+@contextmanager
+def explained(database: Database) -> Iterator[list[str]]:
+    """The lines of SQLite's plans of what is asked meanwhile."""
+    plans: list[str] = []
+
+    def explain(
+        _connection: Any, cursor: Any, statement: str, values: Any, _context: Any, many: bool
+    ) -> None:
+        if not many and statement.startswith(("SELECT", "UPDATE")):
+            cursor.execute("EXPLAIN QUERY PLAN " + statement, values)
+            plans.extend(row[-1] for row in cursor.fetchall())
+
+    event.listen(database.engine, "before_cursor_execute", explain)
+    try:
+        yield plans
+    finally:
+        event.remove(database.engine, "before_cursor_execute", explain)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda ledger: ledger.has_due(NOW),
+        lambda ledger: ledger.due(NOW, after=5),
+        lambda ledger: ledger.skip_departed(NOW),
+        lambda ledger: ledger.leases.recover(NOW),
+    ],
+    ids=["has_due", "due", "skip_departed", "recover"],
+)
+def test_the_ledger_looks_at_what_is_open_only(
+    sqlite_database: Database, ask: Callable[[Ledger], object]
+) -> None:
+    ledger = Ledger(sqlite_database, Leases(sqlite_database, clock=lambda: NOW), resend_doubtful=True)
+    with explained(sqlite_database) as plans:
+        ask(ledger)
+    of_delivery = [line for line in plans if " delivery" in line]
+    assert of_delivery
+    assert all("INDEX ix_delivery_open" in line for line in of_delivery)
+    # Or else each page of what is due would cost as much as all of it.
+    assert not any("TEMP B-TREE" in line for line in plans)
+
+
+def test_editions_without_a_message_are_found_by_an_index(sqlite_database: Database) -> None:
+    with explained(sqlite_database) as plans, sqlite_database.read() as connection:
+        connection.execute(unrendered(NOW)).all()
+    assert any("INDEX ix_edition_unrendered" in line for line in plans)
