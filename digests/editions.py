@@ -91,9 +91,10 @@ class Planner:
         digests = {one.id: one for one in list_digests(connection)}
         due = due_subscriptions(connection, now, digests=digests, limit=BATCH)
         sendable = [one for one in due if one.window_end is not None]
+        posts = _Posts(connection, digests, label_aliases(connection))
         editions = deliveries = 0
-        for key, group in _by_edition(sendable, label_aliases(connection)).items():
-            found = self._edition(connection, key, group, digests[key.digest_id], now)
+        for key, group in _by_edition(sendable, posts.aliases).items():
+            found = self._edition(connection, key, group, posts, now)
             if found is not None:
                 number, is_new = found
                 editions += is_new
@@ -104,7 +105,7 @@ class Planner:
         return PlanReport(editions, deliveries, len(due) - len(sendable), len(due))
 
     def _edition(
-        self, connection: Connection, key: EditionKey, group: Sequence[Due], its: Digest, now: datetime
+        self, connection: Connection, key: EditionKey, group: Sequence[Due], posts: "_Posts", now: datetime
     ) -> tuple[int, bool] | None:
         """The edition's number and whether it is new; None when there is no news to make one of."""
         unique = {
@@ -113,20 +114,20 @@ class Planner:
             "window_end": key.window_end,
             "labels": ",".join(key.labels),
             "language": key.language,
-            "template": its.template,
+            "template": posts.digests[key.digest_id].template,
         }
         existing = select(edition.c.id).filter_by(**unique)
         known = connection.execute(existing).scalar_one_or_none()
         if known is not None:
             return known, False
-        posts = news_of(connection, its, key.window_start, key.window_end, key.labels)
-        if not posts:
+        chosen = posts.of(key)
+        if not chosen:
             return None
         folded = any(one.folded for one in group)
         values = {**unique, "folded": folded, "created_at": now}
         number = connection.execute(insert(edition).values(values).returning(edition.c.id)).scalar_one()
         frozen = [
-            {"edition_id": number, "position": place, "post_id": post} for place, post in enumerate(posts)
+            {"edition_id": number, "position": place, "post_id": post} for place, post in enumerate(chosen)
         ]
         connection.execute(insert(edition_post), frozen)
         return number, True
@@ -155,11 +156,34 @@ class Planner:
         return len(connection.execute(entry.returning(delivery.c.id), rows).all())
 
 
+class _Posts:
+    """Which posts each edition of a batch gets; a window's news is asked for once, whatever was chosen."""
+
+    def __init__(
+        self, connection: Connection, digests: Mapping[int, Digest], aliases: Mapping[str, str]
+    ) -> None:
+        self.digests = digests
+        self.aliases = aliases
+        self._connection = connection
+        self._news: dict[tuple[int, datetime, datetime], Sequence[News]] = {}
+
+    def of(self, key: EditionKey) -> tuple[int, ...]:
+        window = (key.digest_id, key.window_start, key.window_end)
+        if window not in self._news:
+            its = self.digests[key.digest_id]
+            self._news[window] = _window_news(self._connection, its, key.window_start, key.window_end)
+        return choose(self._news[window], key.labels, aliases=self.aliases)
+
+
+def _window_news(connection: Connection, its: Digest, start: datetime, end: datetime) -> Sequence[News]:
+    return news(connection, parse(its.rule), after=start, until=end, max_age=its.max_age)
+
+
 def news_of(
     connection: Connection, its: Digest, start: datetime, end: datetime, labels: Sequence[str]
 ) -> tuple[int, ...]:
     """The posts that are news to a digest in the window ``(start, end]``, for the labels a reader chose."""
-    found: Sequence[News] = news(connection, parse(its.rule), after=start, until=end, max_age=its.max_age)
+    found = _window_news(connection, its, start, end)
     return choose(found, labels, aliases=label_aliases(connection))
 
 

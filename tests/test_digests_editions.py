@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import event, func, insert, select, update
 
 from database import Database, open_database, upgrade
 from digests.editions import Planner, PlanReport
@@ -181,6 +181,22 @@ def test_readers_of_the_same_window_labels_and_language_share_an_edition(newsroo
         newsroom.reader(digest, labels=labels)
     newsroom.publish("one", MONDAY - HOUR, "MEK")
     assert newsroom.plan(MONDAY) == PlanReport(editions=2, deliveries=4, decided=5)
+
+
+def test_the_news_of_a_window_is_asked_for_once_whatever_readers_choose(newsroom: Newsroom) -> None:
+    digest = newsroom.digest()
+    for number in range(30):
+        newsroom.reader(digest, labels=["mek", f"label-{number}"])
+    newsroom.publish("one", MONDAY - HOUR, "MEK")
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if "visible_at >" in statement:
+            asked.append(statement)
+
+    event.listen(newsroom.database.engine, "before_cursor_execute", note)
+    assert newsroom.plan(MONDAY) == PlanReport(editions=30, deliveries=30, decided=30)
+    assert len(asked) == 1
 
 
 def test_a_reader_who_joined_in_the_middle_of_the_week_shares_its_edition(newsroom: Newsroom) -> None:
