@@ -3,13 +3,19 @@
 import asyncio
 import os
 import re
+import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from uuid import uuid4
 
 from outbox.outcome import Outcome, TransportError, printable
+
+# How long a file in tmp/ may be somebody's work in hand, by the rules of Maildirs.
+_STALE_SECONDS = 36 * 3600
+_SUFFIX = ".labelcast"
 
 _MESSAGE_ID = re.compile(rb"^message-id:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
 
@@ -36,9 +42,13 @@ class Maildir:
         return self._is_open
 
     async def open(self) -> None:
-        """Make the folders where they are missing. Raises ``TransportError`` when that cannot be."""
+        """Make the folders where they are missing, and sweep away what a killed sender left in ``tmp/``.
+
+        Raises ``TransportError`` when that cannot be.
+        """
         try:
             await asyncio.to_thread(self._make_folders)
+            await asyncio.to_thread(self._sweep)
         except OSError as error:
             raise TransportError(self._said(error)) from error
         self._is_open = True
@@ -73,12 +83,21 @@ class Maildir:
                 return Outcome("withheld", "the leave to send was taken back")
             place = await asyncio.to_thread(self._put, written, name)
         except OSError as error:
+            with suppress(OSError):
+                written.unlink()
             return Outcome("deferred", self._said(error))
         return Outcome("sent", f"in {place.relative_to(self._path)}")
 
     def _make_folders(self) -> None:
         for folder in (self._tmp, self._new, self._cur):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def _sweep(self) -> None:
+        """Remove what is too old to be still written, and was written here."""
+        for left in self._tmp.glob(f"*{_SUFFIX}.*"):
+            with suppress(FileNotFoundError):
+                if time.time() - left.stat().st_mtime > _STALE_SECONDS:
+                    left.unlink()
 
     def _put(self, written: Path, name: str) -> Path:
         """Move a written file to its place: where an earlier one of that name was read to, else ``new/``."""
@@ -118,7 +137,7 @@ def _name(data: bytes, recipient: str) -> str:
     """A file name that is the same whenever the same message goes to the same recipient."""
     head = data[: data.find(b"\r\n\r\n")]
     found = _MESSAGE_ID.search(head)
-    return sha256((found[1] if found else data) + b"\0" + recipient.encode()).hexdigest()[:40] + ".labelcast"
+    return sha256((found[1] if found else data) + b"\0" + recipient.encode()).hexdigest()[:40] + _SUFFIX
 
 
 def _write(file: Path, data: bytes) -> None:

@@ -136,3 +136,27 @@ def test_a_folder_that_cannot_be_is_one_line(tmp_path: Path) -> None:
     taken.write_text("")
     with pytest.raises(TransportError, match=r"^maildir:.*taken: "):
         send(taken, message())
+
+
+def test_what_gets_no_place_is_not_left_behind(tmp_path: Path) -> None:
+    async def whole() -> Outcome:
+        maildir = Maildir(tmp_path)
+        await maildir.open()
+        (tmp_path / "new").rmdir()
+        return await maildir.send("news@example.org", READER, message(), may_send=yes)
+
+    assert asyncio.run(whole()).kind == "deferred"
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_what_a_killed_sender_left_half_written_is_swept_when_it_is_old(tmp_path: Path) -> None:
+    """After the 36 hours of the Maildir's rules, and nobody else's files."""
+    send(tmp_path, message())
+    placed = next((tmp_path / "new").iterdir()).name
+    old, young, foreign = (tmp_path / "tmp" / name for name in (f"{placed}.0", f"{placed}.1", "1.M2P3.host"))
+    for left in (old, young, foreign):
+        left.write_text("Subject: Ne")
+    for left in (old, foreign):
+        os.utime(left, (0, 0))
+    send(tmp_path)
+    assert sorted((tmp_path / "tmp").iterdir()) == sorted([young, foreign])
