@@ -34,6 +34,7 @@ class Leases:
         """Put in doubt what a worker that is gone, or silent past its lease, was sending; tell how many."""
         columns = (delivery.c.id, delivery.c.attempt, delivery.c.worker, delivery.c.lease_until)
         query = select(*columns).where(IS_OPEN, delivery.c.state == DeliveryState.SENDING)
+        query = query.order_by(delivery.c.id)
         with self._database.read() as connection:
             sending = connection.execute(query).all()
         real = self._clock()

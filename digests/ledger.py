@@ -171,7 +171,9 @@ class Ledger:
             "updated_at": now,
             "most": MOST_DOUBTS if self._resend_doubtful else 0,
         }
-        rows = [{"its_id": one.id, "its_attempt": one.attempt} for one in intents]
+        # In one order for all workers: two that want the same would else wait for each other.
+        wanted = sorted(intents, key=lambda one: one.id)
+        rows = [{"its_id": one.id, "its_attempt": one.attempt} for one in wanted]
         if _TAKE_UP.run(connection, shared, rows) == len(rows):
             return {one.id for one in intents}
         return taken_by(connection, self.leases.worker, [(one.id, one.attempt + 1) for one in intents])

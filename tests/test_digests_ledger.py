@@ -1,5 +1,6 @@
 """The ledger's steps succeed once, from the state they start in, whoever takes them."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, text, update
 
 from database import Database, open_database, upgrade
 from digests.deliveries import count_states, list_deliveries, requeue
@@ -135,6 +136,25 @@ def test_an_intent_is_granted_once(three: Database) -> None:
     seen_by_one, seen_by_other = one.due(NOW), other.due(NOW)
     assert one.step([], seen_by_one[:2], now=NOW) == {1, 2}
     assert other.step([], seen_by_other, now=NOW) == {3}
+
+
+def test_workers_that_want_the_same_do_not_lock_each_other_out(postgres_database: Database) -> None:
+    """Each round takes up its intents in one order, so one of two workers waits, and neither is thrown out."""
+    fill(postgres_database, 2)
+    ledger = ledger_of(postgres_database)
+    first, second = ledger.due(NOW)
+    waits = text(
+        "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+    )
+    take = update(delivery).values(worker=ELSEWHERE)
+    with ThreadPoolExecutor(1) as pool:
+        with postgres_database.write() as other:
+            other.execute(take.where(delivery.c.id == first.id))
+            granted = pool.submit(ledger.step, [], [second, first], now=NOW)
+            while other.execute(waits).first() is None:
+                assert not granted.done()
+            other.execute(take.where(delivery.c.id == second.id))
+        assert granted.result() == {1, 2}
 
 
 def test_results_and_intents_share_a_commit(three: Database) -> None:
