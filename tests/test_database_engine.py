@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import StatementError
 
 from database import Database, DatabaseUnavailable, open_database
@@ -114,3 +114,19 @@ def test_a_database_that_is_gone_is_one_line_without_its_password(tmp_path: Path
         pass
     assert "hush" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_transaction_that_was_frozen_for_too_long_is_a_database_that_went_away(
+    postgres_database: Database,
+) -> None:
+    """So whoever waits for databases tries again; the server ends such a session with words of its own."""
+    session = text("SELECT 1 FROM pg_stat_activity WHERE pid = :pid")
+    with pytest.raises(DatabaseUnavailable, match="idle-in-transaction"), postgres_database.write() as frozen:
+        pid = frozen.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        frozen.execute(text("SET LOCAL idle_in_transaction_session_timeout = '50ms'"))
+        is_there = True
+        while is_there:
+            with postgres_database.read() as other:
+                is_there = other.execute(session, {"pid": pid}).first() is not None
+    with postgres_database.read() as again:
+        assert again.execute(text("SELECT 1")).scalar_one() == 1
