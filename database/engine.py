@@ -67,7 +67,7 @@ class Database:
         except (OperationalError, InterfaceError) as error:
             raise DatabaseUnavailable(describe(error, self.engine.url)) from error
         except DatabaseError as error:
-            # SQLite's word for a file that is damaged or no database, or the end of a connection that idled for
+            # SQLite's word for a file that is damaged or no database, or the end of a connection that idled
             # too long (this process was frozen in a transaction); the other kinds are faults of ours.
             if type(error) is not DatabaseError and not error.connection_invalidated:
                 raise

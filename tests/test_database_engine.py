@@ -121,12 +121,17 @@ def test_a_transaction_that_was_frozen_for_too_long_is_a_database_that_went_away
 ) -> None:
     """So whoever waits for databases tries again; the server ends such a session with words of its own."""
     session = text("SELECT 1 FROM pg_stat_activity WHERE pid = :pid")
-    with pytest.raises(DatabaseUnavailable, match="idle-in-transaction"), postgres_database.write() as frozen:
-        pid = frozen.execute(text("SELECT pg_backend_pid()")).scalar_one()
-        frozen.execute(text("SET LOCAL idle_in_transaction_session_timeout = '50ms'"))
-        is_there = True
-        while is_there:
-            with postgres_database.read() as other:
-                is_there = other.execute(session, {"pid": pid}).first() is not None
+
+    def freeze() -> None:
+        with postgres_database.write() as frozen:
+            pid = frozen.execute(text("SELECT pg_backend_pid()")).scalar_one()
+            frozen.execute(text("SET LOCAL idle_in_transaction_session_timeout = '50ms'"))
+            is_there = True
+            while is_there:
+                with postgres_database.read() as other:
+                    is_there = other.execute(session, {"pid": pid}).first() is not None
+
+    with pytest.raises(DatabaseUnavailable, match="idle-in-transaction"):
+        freeze()
     with postgres_database.read() as again:
         assert again.execute(text("SELECT 1")).scalar_one() == 1

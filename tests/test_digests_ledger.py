@@ -139,7 +139,7 @@ def test_an_intent_is_granted_once(three: Database) -> None:
 
 
 def test_workers_that_want_the_same_do_not_lock_each_other_out(postgres_database: Database) -> None:
-    """Each round takes up its intents in one order, so one of two workers waits, and neither is thrown out."""
+    """Each round takes up its intents in one order: one of two workers waits, none is thrown out."""
     fill(postgres_database, 2)
     ledger = ledger_of(postgres_database)
     first, second = ledger.due(NOW)
