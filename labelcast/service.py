@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -145,7 +145,9 @@ class Service:
             timeout_graceful_shutdown=10,
         )
         server = Server(config)
-        server.run()
+        with suppress(SystemExit):
+            # Its way to say that it cannot listen.
+            server.run()
         if not server.started:
             raise OSError(f"{self._host}:{self._port}: the address is taken: set web.port to another")
 

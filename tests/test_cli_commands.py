@@ -1,6 +1,7 @@
 """The commands, told as a publisher would use them."""
 
 import json
+import socket
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
@@ -354,6 +355,16 @@ def test_tick_answers_json_and_nothing_else(command: Command, offered: Path) -> 
     finished = command("tick", "--json")
     assert isinstance(finished.json, dict)
     assert finished.err == ""
+
+
+def test_an_address_that_is_taken_is_an_error_of_its_own(command: Command, blog: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        settings = blog / "labelcast.toml"
+        settings.write_text(settings.read_text().replace("port = 8000", f"port = {port}"))
+        finished = command("run")
+    assert finished.code == 1
+    assert f"127.0.0.1:{port}: the address is taken: set web.port to another" in finished.err
 
 
 def test_nothing_to_run_is_bad_usage(command: Command, blog: Path) -> None:
