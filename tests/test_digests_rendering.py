@@ -1,7 +1,7 @@
 """Digests rendered: the golden mails, the headers, the size cap, contrast, and titles as odd as they come.
 
 The golden mails are in ``tests/data/mails``, each as its header fields, its text and its HTML. After a wanted
-change, renew them with ``LABELCAST_RENEW=1 pytest tests/test_digests_rendering.py`` and read the difference.
+change, renew them with ``LABELCAST_TEST_RENEW=1 pytest tests/test_digests_rendering.py`` and read the difference.
 """
 
 import email
@@ -175,7 +175,7 @@ def test_a_golden_mail_has_not_changed(name: str) -> None:
     parts = {"headers.txt": fields, "txt": part(message, "plain"), "html": part(message, "html")}
     for ending, made in parts.items():
         golden = MAILS / f"{name}.{ending}"
-        if os.environ.get("LABELCAST_RENEW"):
+        if os.environ.get("LABELCAST_TEST_RENEW"):
             golden.write_text(made, encoding="utf-8")
         assert made == golden.read_text(encoding="utf-8"), f"{golden.name}: see this module's docstring"
 
