@@ -359,7 +359,9 @@ def browser() -> Iterator[Any]:
         "playwright.sync_api", reason="playwright is missing: pip install playwright"
     )
     program = (
-        os.environ.get("LABELCAST_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+        os.environ.get("LABELCAST_TEST_CHROMIUM")
+        or shutil.which("chromium")
+        or shutil.which("chromium-browser")
     )
     if program is None:
         pytest.skip("chromium is missing: apt install chromium, or set LABELCAST_TEST_CHROMIUM to one")

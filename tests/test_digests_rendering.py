@@ -1,7 +1,8 @@
 """Digests rendered: the golden mails, the headers, the size cap, contrast, and titles as odd as they come.
 
 The golden mails are in ``tests/data/mails``, each as its header fields, its text and its HTML. After a wanted
-change, renew them with ``LABELCAST_TEST_RENEW=1 pytest tests/test_digests_rendering.py`` and read the difference.
+change, renew them with ``LABELCAST_TEST_RENEW=1 pytest tests/test_digests_rendering.py`` and read what
+differs.
 """
 
 import email
