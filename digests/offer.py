@@ -16,6 +16,9 @@ MAX_LATENESS = {
     Cadence.WEEKLY: timedelta(days=2),
     Cadence.MONTHLY: timedelta(days=5),
 }
+# No less than the longest pause between two ticks: a tick is always a little late, and what is later than
+# allowed each time would fold for ever.
+LEAST_LATENESS = timedelta(hours=1)
 MAX_AGE = timedelta(days=14)
 DEFAULT_AT = At(minute=8 * 60, weekday=0, monthday=1)
 

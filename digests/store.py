@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from digests.cadence import At, Cadence, check_at, parse_at, zone_name
 from digests.model import Digest, digest
 from digests.offer import (
+    LEAST_LATENESS,
     MAX_AGE,
     MAX_LATENESS,
     DigestError,
@@ -187,7 +188,7 @@ def remove_digest(connection: Connection, slug: str, *, force: bool = False) -> 
 
 def _lateness(asked: timedelta | None, cadence: Cadence) -> timedelta:
     lateness = MAX_LATENESS[cadence] if asked is None else asked
-    return check_span("max_lateness", lateness, least=timedelta(0))
+    return check_span("max_lateness", lateness, least=LEAST_LATENESS)
 
 
 def _changed_day(text: str | None, old: Digest, offered: Sequence[Cadence]) -> At:

@@ -86,7 +86,7 @@ def add(
         float | None,
         typer.Option(
             "--max-lateness",
-            min=0,
+            min=1,
             max=87840,
             metavar="HOURS",
             help="Later than this, it comes with the next one.",
