@@ -39,7 +39,7 @@ def freeze(process: subprocess.Popen[bytes], station: Station, server: SmtpFault
     A process that is stopped while it holds SQLite's one write lock keeps everybody waiting until it goes on:
     that is SQLite's way, and nothing is sent meanwhile.
     """
-    for count in range(20, 200, 10):
+    for count in range(20, 200, 2):
         wait_for_messages(server, count)
         process.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, process.pid, os.WSTOPPED)
