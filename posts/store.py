@@ -131,7 +131,6 @@ def news(
     young = or_(post.c.published >= _back(after, max_age), visible_at > first_stored)
     query = (
         select(post.c.id, post.c.published, visible_at, first_stored)
-        .with_hint(post, "INDEXED BY ix_post_state_visible_at", "sqlite")
         .where(post.c.state == PostState.LIVE.value, visible_at > after, visible_at <= until, young)
         .order_by(post.c.published.desc(), post.c.id.desc())
     )
