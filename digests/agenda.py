@@ -9,10 +9,9 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, 
 
 from digests.cadence import Cadence, Fold, Rhythm, Send, Wait, decide, first_window
 from digests.model import Digest, digest
+from posts.revisions import batched
 from posts.store import latest_visible_at
 from subscribers.model import SubscriberState, SubscriptionState, subscriber, subscription
-
-AT_ONCE = 500
 
 _TICK = timedelta(microseconds=1)
 # What this reader chose, or else the digest's own.
@@ -88,8 +87,7 @@ def _move(connection: Connection, moves: Sequence[Mapping[str, Any]]) -> None:
     for one in moves:
         together.setdefault((one["start"], one["slot"]), []).append(one["its_id"])
     for (start, slot), numbers in together.items():
-        for first in range(0, len(numbers), AT_ONCE):
-            some = numbers[first : first + AT_ONCE]
+        for some in batched(numbers):
             step = update(subscription).where(subscription.c.id.in_(some))
             connection.execute(step.values(window_start=start, next_slot=slot))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select, update
 
-from digests.model import DeliveryState, delivery, digest, edition
+from digests.model import WAITING, DeliveryState, delivery, digest, edition
 from subscribers.model import subscriber
 
 
@@ -86,10 +86,9 @@ def requeue(connection: Connection, state: DeliveryState, *, number: int | None 
 
 def forget_reader(connection: Connection, subscriber_id: int, *, now: datetime) -> None:
     """Skip what waits for an erased reader, and forget what servers said of them: it may hold the address."""
-    waiting = (DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.IN_DOUBT)
     theirs = update(delivery).where(delivery.c.subscriber_id == subscriber_id)
     connection.execute(theirs.values(reply=None))
-    skipped = theirs.where(delivery.c.state.in_(waiting))
+    skipped = theirs.where(delivery.c.state.in_(WAITING))
     connection.execute(
         skipped.values(state=DeliveryState.SKIPPED, reply="the reader was erased", updated_at=now)
     )

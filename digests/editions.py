@@ -11,9 +11,9 @@ from datetime import datetime
 from uuid import uuid4
 
 from sqlalchemy import Connection, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from database import Database
+from database.upsert import insert_all_new
 from digests.agenda import Due, arm, due_subscriptions, is_anything_due, move_on
 from digests.model import DeliveryState, Digest, delivery, edition, edition_post
 from digests.selection import choose, current_labels
@@ -149,11 +149,7 @@ class Planner:
             }
             for one in group
         ]
-        dialect = sqlite if self._database.is_sqlite else postgresql
-        entry = dialect.insert(delivery).on_conflict_do_nothing(
-            index_elements=["edition_id", "subscriber_id"]
-        )
-        return len(connection.execute(entry.returning(delivery.c.id), rows).all())
+        return insert_all_new(connection, delivery, rows, returning=delivery.c.id)
 
 
 class _Posts:

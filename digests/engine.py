@@ -21,7 +21,7 @@ from digests.editions import Planner, PlanReport
 from digests.leases import LEASE, Leases
 from digests.ledger import Ledger
 from digests.letters import EditionLetters
-from digests.model import DeliveryState, delivery, edition
+from digests.model import WAITING, delivery, edition
 from digests.printing import edition_contents
 from digests.rendering import Publisher, RenderingError, render_edition
 from outbox.marks import MessageError
@@ -153,7 +153,7 @@ def unrendered(now: datetime) -> Select[int]:
     """The editions that somebody waits for at ``now`` and that have no message yet."""
     waits = exists().where(
         delivery.c.edition_id == edition.c.id,
-        delivery.c.state.in_((DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.IN_DOUBT)),
+        delivery.c.state.in_(WAITING),
         delivery.c.due_at <= now,
     )
     return select(edition.c.id).where(edition.c.message.is_(None), waits).order_by(edition.c.id)

@@ -22,7 +22,7 @@ from sqlalchemy import BindParameter, ColumnElement, Connection, Integer, and_, 
 
 from database import Database, ManyRows
 from digests.leases import Leases, taken_by
-from digests.model import IS_OPEN, DeliveryState, delivery, edition
+from digests.model import IS_OPEN, WAITING, DeliveryState, delivery, edition
 from subscribers.model import SubscriberState, SubscriptionState, subscriber, subscription
 
 GIVE_UP_AFTER = timedelta(days=5)
@@ -31,7 +31,6 @@ BACKOFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60, 120
 # A server that cuts every connection after the final dot may take each copy: then the operator decides.
 MOST_DOUBTS = 20
 
-_WAITING = (DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.IN_DOUBT)
 _STAYS = and_(
     subscription.c.state == SubscriptionState.ACTIVE, subscriber.c.state == SubscriberState.CONFIRMED
 )
@@ -94,7 +93,7 @@ class Ledger:
 
     def __init__(self, database: Database, leases: Leases, *, resend_doubtful: bool) -> None:
         self._database = database
-        self._resend_doubtful = resend_doubtful
+        self._most_doubts = MOST_DOUBTS if resend_doubtful else 0
         self.leases = leases
 
     def has_due(self, now: datetime) -> bool:
@@ -135,7 +134,7 @@ class Ledger:
         )
         step = (
             update(delivery)
-            .where(IS_OPEN, delivery.c.state.in_(_WAITING), delivery.c.due_at <= now, ~stays.exists())
+            .where(IS_OPEN, delivery.c.state.in_(WAITING), delivery.c.due_at <= now, ~stays.exists())
             .values(state=DeliveryState.SKIPPED, reply="the reader left before it was sent", updated_at=now)
         )
         with self._database.write() as connection:
@@ -161,7 +160,7 @@ class Ledger:
         return Result(pending.id, attempt, state, reply, now + backoff(attempt) if waits else now)
 
     def _may_be_sent(self) -> ColumnElement[bool]:
-        return _open_with(MOST_DOUBTS if self._resend_doubtful else 0)
+        return _open_with(self._most_doubts)
 
     def _take_up(self, connection: Connection, intents: Sequence[Pending], now: datetime) -> set[int]:
         """Move the intents to ``sending``; the numbers of those that were where they were seen."""
@@ -169,7 +168,7 @@ class Ledger:
             "worker": self.leases.worker,
             "lease_until": self.leases.until(),
             "updated_at": now,
-            "most": MOST_DOUBTS if self._resend_doubtful else 0,
+            "most": self._most_doubts,
         }
         # In one order for all workers: two that want the same would else wait for each other.
         wanted = sorted(intents, key=lambda one: one.id)

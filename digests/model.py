@@ -165,6 +165,9 @@ delivery = Table(
     comment="the ledger: one edition to one subscriber",
 )
 
+# Due, or in time to be: what a tick may yet take up.
+WAITING = (DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.IN_DOUBT)
+
 # Not at its end yet: the ledger keeps what was sent for years, and asks for the rest every few seconds. It is
 # written out in each query: a database takes the index only for the very condition it was made with.
 _OPEN = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.DEFERRED, DeliveryState.IN_DOUBT)

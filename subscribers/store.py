@@ -9,6 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
+from database.upsert import insert_new
 from subscribers.address import Address, normalize
 from subscribers.consent import blank_consents
 from subscribers.listing import (
@@ -20,7 +21,6 @@ from subscribers.listing import (
 from subscribers.model import Subscriber, SubscriberState, subscriber, subscription, suppression
 from subscribers.subscribing import CHOICES, SubscriberError, subscribe, unsubscribe, unsubscribe_all
 from subscribers.suppression import SuppressionReason, address_hash, find_suppression, lift_key
-from subscribers.upsert import insert_new
 
 __all__ = [
     "SubscriberError",

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, select, update
 
+from database.upsert import insert_new
 from subscribers.model import SubscriptionState, subscriber, subscription
-from subscribers.upsert import insert_new
 
 # What a reader may choose instead of the digest's own.
 CHOICES = ("cadence", "minute", "weekday", "monthday", "timezone")

@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
+from database.upsert import insert_new
 from subscribers.address import normalize
 from subscribers.model import (
     SubscriberState,
@@ -16,7 +17,6 @@ from subscribers.model import (
     subscription,
     suppression,
 )
-from subscribers.upsert import insert_new
 
 _SUPPRESSION = select(suppression.c.reason, suppression.c.at).where(
     suppression.c.hash == bindparam("its_hash")

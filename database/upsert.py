@@ -1,6 +1,6 @@
-"""Inserting a row unless it is there, in one statement that two writers cannot both win."""
+"""Inserting rows unless they are there, in one statement that two writers cannot both win."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -15,6 +15,14 @@ def insert_new(
     """Insert a row; the value of the column ``returning``, or None when one with its unique key is there."""
     statement = _statement(connection.dialect.name, table, returning)
     return connection.execute(statement, dict(values)).scalar_one_or_none()
+
+
+def insert_all_new(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, returning: Column[Any]
+) -> int:
+    """Insert those of the rows whose unique keys are not there yet; tell how many that were."""
+    statement = _statement(connection.dialect.name, table, returning)
+    return len(connection.execute(statement, list(rows)).all())
 
 
 @cache
