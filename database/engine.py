@@ -60,6 +60,29 @@ class Database:
             yield connection
 
     @contextmanager
+    def migrate(self) -> Iterator[Connection]:
+        """As ``write``, for changing tables: on SQLite foreign keys are looked at in the end only.
+
+        SQLite changes a constraint by making the table anew; the old one must not take along the rows that
+        refer to it.
+        """
+        if not self.is_sqlite:
+            with self.write() as connection:
+                yield connection
+            return
+        with self._transaction({"labelcast_writes": True, "labelcast_migrates": True}) as connection:
+            driver: Any = connection.connection.dbapi_connection
+            try:
+                yield connection
+                _require_no_orphans(connection)
+                connection.commit()
+            except BaseException:
+                connection.rollback()
+                raise
+            finally:
+                driver.execute("PRAGMA foreign_keys = ON")
+
+    @contextmanager
     def _transaction(self, options: dict[str, Any]) -> Iterator[Connection]:
         try:
             with self.engine.connect().execution_options(**options) as connection, connection.begin():
@@ -139,8 +162,17 @@ def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("labelcast_writes", True)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if options.get("labelcast_migrates", False):
+        # Inside a transaction this would do nothing.
+        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("labelcast_writes", True) else "BEGIN")
+
+
+def _require_no_orphans(connection: Connection) -> None:
+    orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    if orphans:
+        raise RuntimeError(f"the migration left rows that refer to nothing: {orphans[:3]}")
 
 
 def describe(error: Exception, url: URL) -> str:

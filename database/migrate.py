@@ -1,5 +1,6 @@
 """Bringing a database's tables to this version's: Alembic, driven from here."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from alembic import command
@@ -37,17 +38,21 @@ def current(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def upgrade(database: Database) -> bool:
+def upgrade(database: Database, *, then: Callable[[Connection], None] | None = None) -> bool:
     """Run the migrations that this database lacks, in one transaction; tell whether there were any.
+
+    ``then`` ends that transaction: with it the rooms above fill new tables for what is stored already.
 
     Raises ``SchemaOutdated`` when a newer version of Labelcast has been at work in it.
     """
-    with database.write() as connection:
+    with database.migrate() as connection:
         before = current(connection)
         if before == head():
             return False
         _require_known(before)
         command.upgrade(_config(connection), "head")
+        if then is not None:
+            then(connection)
     return True
 
 

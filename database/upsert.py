@@ -21,8 +21,15 @@ def insert_all_new(
     connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, returning: Column[Any]
 ) -> int:
     """Insert those of the rows whose unique keys are not there yet; tell how many that were."""
+    return len(insert_which_new(connection, table, rows, returning=returning))
+
+
+def insert_which_new(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, returning: Column[Any]
+) -> list[Any]:
+    """As ``insert_all_new``; the value of the column ``returning`` of each that was new."""
     statement = _statement(connection.dialect.name, table, returning)
-    return len(connection.execute(statement, list(rows)).all())
+    return list(connection.execute(statement, list(rows)).scalars())
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Text, bindparam, cast, func, select, text
 
-from posts.model import Label, PostState, label, post, post_label
+from posts.model import UNMET, Enclosure, Label, PostState, enclosures_of, label, post, post_label
 from posts.revisions import batched
 
 # One range of ix_post_label_newest: no join, no sort, no look at the post itself. A question to SQLite is a
@@ -41,7 +41,7 @@ _STAMPS = select(
     func.aggregate_strings(
         _as_text(label.c.id) + " " + _as_text(label.c.revision) + " " + _as_text(label.c.changed_at), ","
     )
-)
+).where(label.c.revision > UNMET)
 _LABELS_BY_ID = select(
     label.c.id, label.c.name, label.c.slug, label.c.feed_uri, label.c.revision, label.c.changed_at
 ).where(label.c.id.in_(bindparam("ids", expanding=True)))
@@ -60,6 +60,9 @@ _CONTENTS = select(
     post.c.published,
     post.c.updated,
     post.c.authors,
+    post.c.enclosures,
+    post.c.picture,
+    post.c.language,
 ).where(post.c.id.in_(bindparam("ids", expanding=True)))
 
 _LABELS = (
@@ -83,10 +86,13 @@ class PostContent:
     updated: datetime
     authors: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    enclosures: tuple[Enclosure, ...] = ()
+    picture: str | None = None
+    language: str | None = None
 
 
 def label_stamps(connection: Connection) -> list[str]:
-    """A stamp for every label: its id, a blank, and what changes whenever it or a post of it does."""
+    """A stamp for every label that was met: its id, a blank, and what changes whenever it or its posts do."""
     together: str | None = connection.execute(_STAMPS).scalar_one()
     return together.split(",") if together else []
 
@@ -136,11 +142,24 @@ def post_contents(connection: Connection, post_ids: Sequence[int]) -> list[PostC
         for post_id, name in connection.execute(_LABELS, {"ids": some}).all():
             named.setdefault(post_id, []).append(name)
         for row in connection.execute(_CONTENTS, {"ids": some}).all():
-            post_id, revision, uri, url, title, html, published, updated, authors = row
+            post_id, revision, uri, url, title, html, published, updated = row[:8]
+            authors, enclosures, picture, language = row[8:]
             names = tuple(sorted(named.get(post_id, ()), key=_as_listed))
             contents.append(
                 PostContent(
-                    post_id, revision, uri, url, title, html, published, updated, tuple(authors), names
+                    post_id,
+                    revision,
+                    uri,
+                    url,
+                    title,
+                    html,
+                    published,
+                    updated,
+                    tuple(authors),
+                    names,
+                    enclosures_of(enclosures),
+                    picture,
+                    language,
                 )
             )
     return contents

@@ -5,10 +5,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from posts.authors import AuthorBook
 from posts.blog import get_blog
+from posts.labelbook import LabelBook
 from posts.labels import clean_name, label_key, slugify
 from posts.lookup import LabelIndex, load_labels, nearest_labels
 from posts.model import Label, label, label_alias, post_label
+from posts.privacy import apply_private_rules
+from posts.privaterules import PrivateRules
 from posts.revisions import bump_blog, bump_labels, bump_posts_of
 
 
@@ -22,7 +26,7 @@ def rename_label(connection: Connection, old: str, new: str, *, now: datetime) -
     Its id and its feed's stay. Posts that go on writing the old name keep this label, and the old address
     leads here. Raises ``LabelError`` when there is no such label or another one has, or once had, that name.
     """
-    get_blog(connection, lock=True)
+    revision = get_blog(connection, lock=True).revision + 1
     index = load_labels(connection)
     found, name, key = _must_find(connection, index, old), clean_name(new), label_key(new)
     if not key:
@@ -37,12 +41,13 @@ def rename_label(connection: Connection, old: str, new: str, *, now: datetime) -
         raise LabelError(
             f"label {found.name!r}: {said} called {name!r}; merge the two, or choose another name"
         )
-    touched = bump_posts_of(connection, {found.id})
+    touched = bump_posts_of(connection, {found.id}, changed_in=revision)
+    authors = _authors_of(connection, found, now=now)
     if key == label_key(found.name):
         _change(connection, found, name=name)
     else:
         _move(connection, index, found, name=name, key=key)
-    _count(connection, touched, now=now)
+    _count(connection, touched, authors, now=now)
     return load_labels(connection, [name]).by_key[key]
 
 
@@ -69,19 +74,20 @@ def merge_labels(connection: Connection, source: str, into: str, *, now: datetim
 
     Raises ``LabelError`` when either is not there or both are one.
     """
-    get_blog(connection, lock=True)
+    revision = get_blog(connection, lock=True).revision + 1
     index = load_labels(connection)
     gone, stays = _must_find(connection, index, source), _must_find(connection, index, into)
     if gone.id == stays.id:
         raise LabelError(f"label {gone.name!r}: {source!r} and {into!r} are one label already")
-    touched = bump_posts_of(connection, {gone.id}) | {stays.id}
+    touched = bump_posts_of(connection, {gone.id}, changed_in=revision) | {stays.id}
+    authors = _authors_of(connection, gone, now=now)
     there = select(post_label.c.post_id).where(post_label.c.label_id == stays.id)
     connection.execute(
         delete(post_label).where(post_label.c.label_id == gone.id, post_label.c.post_id.in_(there))
     )
     connection.execute(update(post_label).where(post_label.c.label_id == gone.id).values(label_id=stays.id))
     _retire(connection, gone, to=stays.id)
-    _count(connection, touched - {gone.id}, now=now)
+    _count(connection, touched - {gone.id}, authors, now=now)
     return load_labels(connection, [stays.slug]).by_slug[stays.slug]
 
 
@@ -89,14 +95,20 @@ def delete_label(connection: Connection, name: str, *, now: datetime) -> Label:
     """Take a label away; its posts stay. Returns what it was.
 
     Posts that go on writing its name don't bring it back, and its addresses are known to be gone. Raises
-    ``LabelError`` when there is no such label.
+    ``LabelError`` when there is no such label, or a private feed's rule names it.
     """
-    get_blog(connection, lock=True)
+    revision = get_blog(connection, lock=True).revision + 1
     gone = _must_find(connection, load_labels(connection), name)
-    touched = bump_posts_of(connection, {gone.id})
+    if (private := PrivateRules(connection).naming(gone.id)) is not None:
+        raise LabelError(
+            f"label {gone.name!r}: the private feed {private!r} is made of it, and its posts would be for"
+            " everybody to read; change the feed's rule first"
+        )
+    touched = bump_posts_of(connection, {gone.id}, changed_in=revision)
+    authors = _authors_of(connection, gone, now=now)
     connection.execute(delete(post_label).where(post_label.c.label_id == gone.id))
     _retire(connection, gone, to=None)
-    _count(connection, touched - {gone.id}, now=now)
+    _count(connection, touched - {gone.id}, authors, now=now)
     return gone
 
 
@@ -124,6 +136,18 @@ def _leave_alias(connection: Connection, *, key: str, slug: str | None, to: int 
     connection.execute(insert(label_alias).values(key=key, slug=slug, label_id=to))
 
 
-def _count(connection: Connection, touched: Collection[int], *, now: datetime) -> None:
+def _authors_of(connection: Connection, found: Label, *, now: datetime) -> AuthorBook:
+    """The authors whose feeds show this label's name: to be asked before its posts change."""
+    book = AuthorBook(connection, namespace=get_blog(connection).feed_namespace, now=now)
+    book.touch_labels({found.id})
+    return book
+
+
+def _count(connection: Connection, touched: Collection[int], authors: AuthorBook, *, now: datetime) -> None:
     bump_labels(connection, touched, now=now)
-    bump_blog(connection, now=now)
+    authors.finish()
+    # Private posts show labels as well.
+    bump_blog(connection, now=now, private=True)
+    book = LabelBook(connection, now=now)
+    apply_private_rules(connection, book, now=now)
+    book.finish()

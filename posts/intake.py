@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, select, true, update
+from sqlalchemy import Connection, Select, select
 
 from database import Database
 from posts.blog import get_blog, news_from
 from posts.labelbook import LabelBook
-from posts.model import PostState, SkippedPost, SourcePost, post, post_label
-from posts.revisions import batched
+from posts.model import PostState, SkippedPost, SourcePost, post
+from posts.privacy import move, under_private_rule
 from posts.sanitize import Sanitizer
 from posts.spool import Spool
 from posts.writing import PostWriter
@@ -100,7 +100,7 @@ def _scheduled(now: datetime) -> Select[int]:
 
 
 def release_scheduled(connection: Connection, *, now: datetime) -> int:
-    """Make the scheduled posts live whose time has come; tell how many there were.
+    """Make the scheduled posts live, or private, whose time has come; tell how many there were.
 
     They are news from the instant they were promised for, so call it before any window up to ``now`` closes.
     """
@@ -109,15 +109,12 @@ def release_scheduled(connection: Connection, *, now: datetime) -> int:
     book = LabelBook(connection, now=now)
     # Asked again: another process may have been faster while this one waited for its turn.
     numbers = connection.execute(_scheduled(now).order_by(post.c.id)).scalars().all()
-    for some in batched(numbers):
-        connection.execute(
-            update(post)
-            .where(post.c.id.in_(some))
-            .values(state=PostState.LIVE.value, revision=post.c.revision + 1)
-        )
-        connection.execute(update(post_label).where(post_label.c.post_id.in_(some)).values(live=true()))
-        touched = select(post_label.c.label_id).where(post_label.c.post_id.in_(some)).distinct()
-        book.touch(connection.execute(touched).scalars().all())
-        book.touch_blog()
+    private = under_private_rule(connection, numbers)
+    for state, those in (
+        (PostState.LIVE, [number for number in numbers if number not in private]),
+        (PostState.PRIVATE, sorted(private)),
+    ):
+        values = {"withdrawn_at": None} if state is PostState.LIVE else {}
+        move(connection, book, those, PostState.SCHEDULED, state, **values)
     book.finish()
     return len(numbers)

@@ -1,4 +1,7 @@
-"""Labels while posts are being stored: found or made by name, named as most posts write them."""
+"""Labels while posts are being stored: found or made by name, named as most posts write them.
+
+With them goes what else a writing transaction keeps in mind: authors, and what the private rules mean.
+"""
 
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -6,9 +9,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, insert, select, true, update
 
+from posts.authors import AuthorBook
 from posts.blog import get_blog
 from posts.labels import clean_name, label_key, slugify
-from posts.model import label, label_alias, post_label
+from posts.model import UNMET, label, label_alias, post_label
+from posts.privaterules import PrivateRules
 from posts.revisions import batched, bump_blog, bump_labels, bump_posts_of
 
 
@@ -24,6 +29,9 @@ class LabelBook:
         self._connection = connection
         self._now = now
         self._blog = get_blog(connection, lock=True)
+        self.authors = AuthorBook(connection, namespace=self._blog.feed_namespace, now=now)
+        self._private = PrivateRules(connection)
+        self._has_made_labels = False
         self._ids: dict[str, int | None] = {}
         self._names: dict[int, str] = {}
         self._slugs: set[str] = set()
@@ -33,6 +41,7 @@ class LabelBook:
         self._newly_contested: set[int] = set()
         self._touched: set[int] = set()
         self._blog_touched = False
+        self._private_touched = False
         self._load()
 
     def _load(self) -> None:
@@ -49,6 +58,11 @@ class LabelBook:
                 self._chosen.add(row.id)
             if row.is_contested:
                 self._contested.add(row.id)
+
+    @property
+    def revision(self) -> int:
+        """The blog's revision once ``finish`` has counted what this transaction changes: ``changed_in``."""
+        return self._blog.revision + 1
 
     def label_id(self, name: str) -> int | None:
         """The label for a name as a post writes it, made when there is none yet.
@@ -77,13 +91,26 @@ class LabelBook:
             key=key,
             slug=slug,
             feed_uri=self._blog.label_feed_uri(slug),
-            revision=1,
+            revision=UNMET,
             changed_at=self._now,
         )
         label_id: int = self._connection.execute(made.returning(label.c.id)).scalar_one()
         self._names[label_id] = name
         self._slugs.add(slug.casefold())
+        self._has_made_labels = True
         return label_id
+
+    def is_private(self, label_ids: Collection[int]) -> bool:
+        """Whether a post with these labels is under the rule of a private feed; see ``rules_changed``."""
+        return self._private.hide(label_ids)
+
+    def rules_changed(self) -> bool:
+        """Look at the labels just made: whether a private rule now means another label than before.
+
+        Ask once the labels of some posts are known, before asking whether they are private.
+        """
+        made, self._has_made_labels = self._has_made_labels, False
+        return made and self._private.relearn()
 
     def touch(self, label_ids: Iterable[int]) -> None:
         """Remember labels that gained, lost or keep a live post that changed."""
@@ -93,15 +120,24 @@ class LabelBook:
         """Remember that a live post changed, also when it has no label."""
         self._blog_touched = True
 
+    def touch_private(self) -> None:
+        """Remember that a private post changed."""
+        self._private_touched = True
+
     def finish(self) -> None:
         """Write what the transaction changed: names as most posts write them, revisions, ``changed_at``."""
         self._contest()
         renamed = self._vote()
         if renamed:
-            self._touched |= bump_posts_of(self._connection, renamed)
-        if self._touched or self._blog_touched:
-            bump_labels(self._connection, self._touched, now=self._now)
-            bump_blog(self._connection, now=self._now)
+            self._touched |= bump_posts_of(self._connection, renamed, changed_in=self.revision)
+            self.authors.touch_labels(renamed)
+            # Private posts show the names as well.
+            self._private_touched = True
+        bump_labels(self._connection, self._touched, now=self._now)
+        self.authors.finish()
+        public = bool(self._touched) or self._blog_touched
+        if public or self._private_touched:
+            bump_blog(self._connection, now=self._now, public=public, private=self._private_touched)
 
     def _contest(self) -> None:
         for some in batched(sorted(self._newly_contested - self._contested)):

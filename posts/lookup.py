@@ -55,6 +55,15 @@ class LabelIndex:
                     return table[candidate]
         return None
 
+    def met(self) -> "LabelIndex":
+        """Without the labels that no live post ever had: nobody is to hear of them yet."""
+        return LabelIndex(
+            by_key={key: one for key, one in self.by_key.items() if one.is_met},
+            by_slug={slug: one for slug, one in self.by_slug.items() if one.is_met},
+            old_keys={key: one for key, one in self.old_keys.items() if one is None or one.is_met},
+            old_slugs={slug: one for slug, one in self.old_slugs.items() if one is None or one.is_met},
+        )
+
     def addressed(self, name_or_slug: str) -> Label | None:
         """The label at this address: its slug first, then its name, then what it once was."""
         for slug in _slugs(name_or_slug):

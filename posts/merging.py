@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from posts.markup import text_of
-from posts.model import PostState
+from posts.model import Enclosure, PostState
 from posts.sanitize import CleanPost
 
 DAY = timedelta(days=1)
@@ -12,7 +12,7 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class StoredPost:
-    """A post's row, without its number, id and revision."""
+    """A post's row, without its number, id and revisions."""
 
     url: str | None
     title: str
@@ -26,11 +26,21 @@ class StoredPost:
     was_withdrawn: bool
     source_hash: str
     notes: tuple[str, ...]
+    enclosures: tuple[Enclosure, ...] = ()
+    picture: str | None = None
+    language: str | None = None
+    withdrawn_at: datetime | None = None
+    edited_at: datetime | None = None
 
     @property
     def was_live(self) -> bool:
-        """Whether readers have had it, now or before."""
+        """Whether everybody has had it, now or before."""
         return self.was_withdrawn or self.state is PostState.LIVE
+
+    @property
+    def was_read(self) -> bool:
+        """Whether anybody has had it: everybody, or the readers of a private feed."""
+        return self.was_live or self.state is PostState.PRIVATE
 
     def looks_like(self, other: "StoredPost") -> bool:
         """Whether a reader sees no difference (labels aside)."""
@@ -38,11 +48,15 @@ class StoredPost:
 
 
 def _seen(row: StoredPost) -> tuple[object, ...]:
-    return (row.url, row.title, row.html, row.authors, row.published, row.updated, row.state)
+    text = (row.url, row.title, row.html, row.authors, row.published, row.updated, row.state)
+    return (*text, row.enclosures, row.picture, row.language)
 
 
-def fresh(new: CleanPost, *, now: datetime) -> StoredPost:
-    """A post that was never stored: news from ``max(published, now)`` on."""
+def fresh(new: CleanPost, *, now: datetime, is_private: bool = False) -> StoredPost:
+    """A post that was never stored: news from ``max(published, now)`` on.
+
+    ``is_private``: it is under the rule of a private feed (``posts.privacy``).
+    """
     return StoredPost(
         url=new.url,
         title=new.title,
@@ -52,14 +66,17 @@ def fresh(new: CleanPost, *, now: datetime) -> StoredPost:
         updated=new.updated,
         first_stored=now,
         visible_at=max(new.published, now),
-        state=_state(new.state, new.published, now),
+        state=_state(new.state, new.published, now, is_private=is_private),
         was_withdrawn=False,
         source_hash=new.source_hash,
         notes=new.notes,
+        enclosures=new.enclosures,
+        picture=new.picture,
+        language=new.language,
     )
 
 
-def merged(old: StoredPost, new: CleanPost, *, now: datetime) -> StoredPost:
+def merged(old: StoredPost, new: CleanPost, *, now: datetime, is_private: bool = False) -> StoredPost:
     """A stored post after its source has changed it.
 
     It keeps ``first_stored``, and ``visible_at`` once readers have had it: an edit, a withdrawal and a return
@@ -70,11 +87,12 @@ def merged(old: StoredPost, new: CleanPost, *, now: datetime) -> StoredPost:
             old,
             state=PostState.DELETED,
             was_withdrawn=old.was_live,
+            withdrawn_at=_withdrawn_at(old, PostState.DELETED, now),
             source_hash=new.source_hash,
             notes=new.notes,
         )
     published = _published(old, new, now)
-    state = _state(new.state, published, now)
+    state = _state(new.state, published, now, is_private=is_private)
     return StoredPost(
         url=new.url,
         title=new.title,
@@ -82,17 +100,37 @@ def merged(old: StoredPost, new: CleanPost, *, now: datetime) -> StoredPost:
         authors=new.authors,
         published=published,
         updated=_updated(old, new, published, now),
-        first_stored=old.first_stored,
+        # What was private and opens to everybody is as if it were stored now: old things are no news.
+        first_stored=now if _opens(old, state) else old.first_stored,
         visible_at=_visible_at(old, published, state, now),
         state=state,
         was_withdrawn=old.was_withdrawn or (old.was_live and state is not PostState.LIVE),
         source_hash=new.source_hash,
         notes=new.notes,
+        enclosures=new.enclosures,
+        picture=new.picture,
+        language=new.language,
+        withdrawn_at=_withdrawn_at(old, state, now),
+        edited_at=now if old.was_read and _is_significant(old, new) else old.edited_at,
     )
 
 
-def _state(said: PostState, published: datetime, now: datetime) -> PostState:
-    return PostState.SCHEDULED if said is PostState.LIVE and published > now else said
+def _state(said: PostState, published: datetime, now: datetime, *, is_private: bool) -> PostState:
+    if said is not PostState.LIVE:
+        return said
+    if published > now:
+        return PostState.SCHEDULED
+    return PostState.PRIVATE if is_private else PostState.LIVE
+
+
+def _opens(old: StoredPost, state: PostState) -> bool:
+    return old.state is PostState.PRIVATE and state is PostState.LIVE and not old.was_live
+
+
+def _withdrawn_at(old: StoredPost, state: PostState, now: datetime) -> datetime | None:
+    if state is PostState.LIVE:
+        return None
+    return now if old.state is PostState.LIVE else old.withdrawn_at
 
 
 def _published(old: StoredPost, new: CleanPost, now: datetime) -> datetime:
@@ -102,7 +140,7 @@ def _published(old: StoredPost, new: CleanPost, now: datetime) -> datetime:
         return old.published if is_same_day else new.published
     goes_live = new.state is PostState.LIVE and old.state is not PostState.SCHEDULED
     # What stood in for the date of a draft is no date that a reader should see.
-    return now if goes_live and not old.was_live else old.published
+    return now if goes_live and not old.was_read else old.published
 
 
 def _visible_at(old: StoredPost, published: datetime, state: PostState, now: datetime) -> datetime:
@@ -113,11 +151,12 @@ def _visible_at(old: StoredPost, published: datetime, state: PostState, now: dat
 
 def _updated(old: StoredPost, new: CleanPost, published: datetime, now: datetime) -> datetime:
     """It moves on a significant edit only (RFC 4287 §4.2.15): of title or text, white space aside."""
-    if not old.was_live:
+    if not old.was_read:
         return max(published, new.updated) if new.is_edited else published
     if not _is_significant(old, new):
         return max(published, old.updated)
-    return max(published, new.updated if new.is_edited else now)
+    # Nor does it go back, whatever the source says: a reader would not look at the edit.
+    return max(published, old.updated, new.updated if new.is_edited else now)
 
 
 def _is_significant(old: StoredPost, new: CleanPost) -> bool:

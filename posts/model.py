@@ -1,8 +1,10 @@
 """What the post database holds: posts, labels, which post has which label, and what has changed."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import (
     Boolean,
@@ -19,14 +21,36 @@ from sqlalchemy import (
 
 from database import Identity, Json, UtcDateTime, metadata
 
+UNMET = 1
+"""The revision of a label that no live post ever had."""
+
 
 class PostState(StrEnum):
-    """Where a post stands; only live ones are shown anywhere."""
+    """Where a post stands; only live ones are shown to everyone, private ones in private feeds alone."""
 
     LIVE = "live"
+    PRIVATE = "private"
     SCHEDULED = "scheduled"
     DRAFT = "draft"
     DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosure:
+    """A file that goes with a post (RFC 4287 §4.2.7.2): ``length`` in bytes, 0 where nobody told it."""
+
+    url: str
+    media_type: str
+    length: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """As it stands in a post's row and in JSON Lines."""
+        return {"url": self.url, "type": self.media_type, "length": self.length}
+
+
+def enclosures_of(stored: Iterable[Mapping[str, Any]]) -> tuple[Enclosure, ...]:
+    """A row's enclosures."""
+    return tuple(Enclosure(one["url"], one["type"], one["length"]) for one in stored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +61,8 @@ class SourcePost:
     ``updated`` are aware. ``state`` is never ``SCHEDULED``: the store finds that out from ``published``.
     ``where`` tells a person which place of the source this came from (``line 12``, ``entry 3``).
     ``notes`` say what the importer had to mend. Where a source shows less than there is, what is stored
-    stays: other labels if not ``has_all_labels``, the time of day if ``is_day_only``.
+    stays: other labels if not ``has_all_labels``, the time of day if ``is_day_only``. ``picture`` is the
+    address of the one that stands for the post; ``language`` a BCP 47 tag.
     """
 
     uri: str | None
@@ -53,6 +78,9 @@ class SourcePost:
     notes: tuple[str, ...] = ()
     has_all_labels: bool = True
     is_day_only: bool = False
+    enclosures: tuple[Enclosure, ...] = ()
+    picture: str | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +96,7 @@ class SkippedPost:
 class Label:
     """A label: its name as written, its slug, and its feed's permanent id.
 
-    ``revision`` grows in each transaction that changes a post of it; ``changed_at`` is when that was.
+    ``revision`` grows in each transaction that changes a live post of it; ``changed_at`` is when that was.
     """
 
     id: int
@@ -78,6 +106,11 @@ class Label:
     revision: int
     changed_at: datetime
     posts: int = 0
+
+    @property
+    def is_met(self) -> bool:
+        """Whether a live post has it or had it: what only waits or is private must not tell of its labels."""
+        return self.revision > UNMET
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +132,9 @@ class Post:
     labels: tuple[str, ...] = ()
     label_slugs: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    enclosures: tuple[Enclosure, ...] = ()
+    picture: str | None = None
+    language: str | None = None
 
 
 blog = Table(
@@ -111,6 +147,9 @@ blog = Table(
     # As a label's, for all posts together.
     Column("revision", Integer, nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
+    # As these two, but moved by changes of private posts: what is public must not tell of them.
+    Column("private_revision", Integer, nullable=False, server_default="0"),
+    Column("private_changed_at", UtcDateTime),
     # Digests have closed their windows up to here: what is stored from now on becomes news later than this.
     Column("news_closed_until", UtcDateTime),
     CheckConstraint("id = 1", name="one_row"),
@@ -126,6 +165,10 @@ post = Table(
     Column("title", Text, nullable=False),
     Column("html", Text, nullable=False),
     Column("authors", Json, nullable=False),
+    # Each `{"url": …, "type": …, "length": …}`.
+    Column("enclosures", Json, nullable=False, server_default="[]"),
+    Column("picture", Text),
+    Column("language", String(35)),
     Column("published", UtcDateTime, nullable=False),
     Column("updated", UtcDateTime, nullable=False),
     Column("first_stored", UtcDateTime, nullable=False),
@@ -134,15 +177,25 @@ post = Table(
     Column("state", String(9), nullable=False),
     # It was live and then was not: should it come back, it is no news again.
     Column("was_withdrawn", Boolean, nullable=False, default=False),
+    # When it last went from live to anything else; NULL while it is live, and where it never was.
+    Column("withdrawn_at", UtcDateTime),
+    # When its text or title last changed while readers had it.
+    Column("edited_at", UtcDateTime),
+    # The blog's revision in which a reader last saw a change of it: what changed since is one range.
+    Column("changed_in", Integer, nullable=False, server_default="0"),
     # SHA-256 of what the source said: equal means the source has not changed.
     Column("source_hash", String(64), nullable=False),
     # Grows with each change of what a reader sees; kept renderings of older ones are stale.
     Column("revision", Integer, nullable=False),
     Column("notes", Json, nullable=False),
-    CheckConstraint("state IN ('live', 'scheduled', 'draft', 'deleted')", name="state"),
+    CheckConstraint("state IN ('live', 'private', 'scheduled', 'draft', 'deleted')", name="state"),
 )
 Index("ix_post_state_published", post.c.state, post.c.published.desc(), post.c.id.desc())
+Index("ix_post_state_updated", post.c.state, post.c.updated.desc(), post.c.id.desc())
 Index("ix_post_state_visible_at", post.c.state, post.c.visible_at)
+Index("ix_post_changed_in", post.c.changed_in)
+Index("ix_post_edited_at", post.c.edited_at)
+Index("ix_post_withdrawn_at", post.c.withdrawn_at)
 
 label = Table(
     "label",

@@ -2,34 +2,28 @@
 
 A rule is taken apart into branches. A branch walks one label's range of ``ix_post_label_newest`` (or, where
 no label must be there, all live posts) from the newest on and checks the rest of the rule for each post by
-primary key, so that it stops at its limit without sorting anything.
+primary key, so that it stops at its limit without sorting anything. ``posts.selecting`` makes the statements.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Select,
     and_,
     bindparam,
     exists,
     false,
     func,
-    literal,
     not_,
     or_,
     select,
     true,
-    tuple_,
-    union,
 )
 
-from database import UtcDateTime
 from posts.lookup import LabelIndex
-from posts.model import PostState, post, post_label
+from posts.model import post_label
 from posts.rules import All, And, HasLabel, Not, Or, Rule
 
 NOTHING = Not(All())
@@ -44,14 +38,6 @@ _NEWEST_OF_LABEL = (
 
 # Posts counted to learn which of an And's labels is rarer: enough to tell, too few to be felt.
 _PROBE = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """A place among posts ordered newest first: a post's ``published`` and id."""
-
-    published: datetime
-    id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +124,7 @@ def _label_id(name: str, index: LabelIndex) -> int:
 
 
 def newest_of_label(connection: Connection, label_id: int, *, limit: int) -> list[int]:
-    """What ``selectable`` finds for one label alone, asked in the fewest steps."""
+    """The newest live posts of one label, asked in the fewest steps."""
     return list(connection.execute(_NEWEST_OF_LABEL, {"label_id": label_id, "count": limit}).scalars())
 
 
@@ -164,63 +150,3 @@ def condition(rule: Rule, index: LabelIndex, post_id: ColumnElement[int]) -> Col
             return and_(*(condition(part, index, post_id) for part in rules))
         case Or(rules):
             return or_(*(condition(part, index, post_id) for part in rules))
-
-
-def selectable(
-    connection: Connection,
-    rule: Rule,
-    index: LabelIndex,
-    *,
-    limit: int | None,
-    older_than: Cursor | None = None,
-    newer_than: Cursor | None = None,
-) -> Select[tuple[int, datetime]] | None:
-    """Id and ``published`` of the live posts under a rule, newest first; None when there can be none.
-
-    With ``newer_than`` they come oldest first: those next to the cursor.
-    """
-    simple = simplify(rule, index)
-    found = branches(simple, index, size=lambda label_id: live_size(connection, label_id))
-    forward = newer_than is not None
-    selects = [_walk(branch, index, older_than, newer_than) for branch in found]
-    if not selects:
-        return None
-    if len(selects) == 1:
-        return _ordered(selects[0], forward=forward).limit(limit)
-    if limit is not None:
-        limited = [_ordered(one, forward=forward).limit(limit).subquery() for one in selects]
-        selects = [select(one.c.id, one.c.published) for one in limited]
-    together = union(*selects).subquery()
-    return _ordered(select(together.c.id, together.c.published), forward=forward).limit(limit)
-
-
-def _walk(
-    branch: Branch, index: LabelIndex, older_than: Cursor | None, newer_than: Cursor | None
-) -> Select[tuple[int, datetime]]:
-    if branch.label_id is None:
-        post_id, published = post.c.id, post.c.published
-        query = select(post_id, published).where(post.c.state == PostState.LIVE.value)
-    else:
-        tie = post_label.alias("tie")
-        post_id, published = tie.c.post_id, tie.c.published
-        query = select(post_id.label("id"), published).where(
-            tie.c.label_id == branch.label_id, tie.c.live == true()
-        )
-    if branch.rest != All():
-        query = query.where(condition(branch.rest, index, post_id))
-    if older_than is not None:
-        query = query.where(tuple_(published, post_id) < _place(older_than))
-    if newer_than is not None:
-        query = query.where(tuple_(published, post_id) > _place(newer_than))
-    return query
-
-
-def _place(cursor: Cursor) -> ColumnElement[tuple[datetime, int]]:
-    return tuple_(literal(cursor.published, UtcDateTime), literal(cursor.id))
-
-
-def _ordered(query: Select[tuple[int, datetime]], *, forward: bool) -> Select[tuple[int, datetime]]:
-    post_id, published = query.exported_columns.values()
-    if forward:
-        return query.order_by(published.asc(), post_id.asc())
-    return query.order_by(published.desc(), post_id.desc())

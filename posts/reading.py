@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from posts.model import Post, PostState, label, post, post_label
+from posts.model import Post, PostState, enclosures_of, label, post, post_label
 from posts.revisions import batched
 
 
@@ -51,4 +51,7 @@ def _as_post(row: Row[*tuple[Any, ...]], named: list[tuple[str, str]]) -> Post:
         labels=tuple(name for name, _ in named),
         label_slugs=tuple(slug for _, slug in named),
         notes=tuple(row.notes),
+        enclosures=enclosures_of(row.enclosures),
+        picture=row.picture,
+        language=row.language,
     )

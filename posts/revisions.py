@@ -5,13 +5,26 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, case, literal, select, true, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from database import UtcDateTime
 from posts.blog import get_blog
 from posts.lookup import BATCH, LabelIndex, load_labels
-from posts.model import Label, blog, label, post, post_label
+from posts.model import UNMET, Label, blog, label, post, post_label
 from posts.querying import branches, guarded, simplify
 from posts.rules import Rule, rule_labels
 
@@ -56,31 +69,48 @@ def _uri(found: Label) -> str:
 
 
 def bump_labels(connection: Connection, label_ids: Collection[int], *, now: datetime) -> None:
-    """Count a change of the posts of these labels; ``changed_at`` never goes back."""
+    """Count a change of the live posts of these labels; ``changed_at`` never goes back.
+
+    Not of those that no live post ever had, whatever was done to them: nobody is to hear of them yet.
+    """
+    has_live_post = exists().where(post_label.c.label_id == label.c.id, post_label.c.live == true())
     for some in batched(sorted(label_ids)):
         connection.execute(
             update(label)
-            .where(label.c.id.in_(some))
-            .values(revision=label.c.revision + 1, changed_at=_later(label.c.changed_at, now))
+            .where(label.c.id.in_(some), or_(label.c.revision > UNMET, has_live_post))
+            .values(revision=label.c.revision + 1, changed_at=later(label.c.changed_at, now))
         )
 
 
-def bump_blog(connection: Connection, *, now: datetime) -> None:
-    """Count a change of the blog as a whole."""
-    connection.execute(
-        update(blog).values(revision=blog.c.revision + 1, changed_at=_later(blog.c.changed_at, now))
-    )
+def bump_blog(connection: Connection, *, now: datetime, public: bool = True, private: bool = False) -> None:
+    """Count a change of the blog as a whole: of live posts, of private ones, or of both.
+
+    A change of private posts alone moves no ``changed_at``, for everybody is told that.
+    """
+    values: dict[str, Any] = {"revision": blog.c.revision + 1}
+    if public:
+        values["changed_at"] = later(blog.c.changed_at, now)
+    if private:
+        before = func.coalesce(blog.c.private_changed_at, blog.c.changed_at)
+        values["private_revision"] = blog.c.private_revision + 1
+        values["private_changed_at"] = case((before < now, literal(now, UtcDateTime)), else_=before)
+    connection.execute(update(blog).values(values))
 
 
-def bump_posts_of(connection: Connection, label_ids: Collection[int]) -> set[int]:
+def bump_posts_of(connection: Connection, label_ids: Collection[int], *, changed_in: int) -> set[int]:
     """Count a change of every post of these labels, since each shows its labels' names.
 
-    Returns these labels and those that share a live post with them: the feeds of all of them change.
+    ``changed_in`` is the blog's revision after this transaction. Returns these labels and those that share a
+    live post with them: the feeds of all of them change.
     """
     touched = set(label_ids)
     for some in batched(sorted(label_ids)):
         tied = select(post_label.c.post_id).where(post_label.c.label_id.in_(some))
-        connection.execute(update(post).where(post.c.id.in_(tied)).values(revision=post.c.revision + 1))
+        connection.execute(
+            update(post)
+            .where(post.c.id.in_(tied))
+            .values(revision=post.c.revision + 1, changed_in=changed_in)
+        )
         shared = select(post_label.c.label_id).where(
             post_label.c.post_id.in_(tied.where(post_label.c.live == true()))
         )
@@ -95,5 +125,6 @@ def batched(numbers: Iterable[int]) -> Iterator[list[int]]:
         yield some
 
 
-def _later(column: Column[datetime], now: datetime) -> ColumnElement[datetime]:
+def later(column: Column[datetime], now: datetime) -> ColumnElement[datetime]:
+    """An instant in a column, or ``now`` where that is later: when something changed never goes back."""
     return case((column < now, literal(now, UtcDateTime)), else_=column)

@@ -10,11 +10,12 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 from uuid import NAMESPACE_URL, uuid5
 
+from posts.attached import clean_enclosures, clean_language, clean_picture
 from posts.cleaning import counted, legal, plain, shortened
 from posts.labels import clean_name, label_key
 from posts.links import http_url
 from posts.markup import Markup, text_of
-from posts.model import PostState, SkippedPost, SourcePost
+from posts.model import Enclosure, PostState, SkippedPost, SourcePost
 
 CLEANING = 1
 """Raise it when cleaning gets better: stored posts are cleaned anew when their source is next imported."""
@@ -54,6 +55,9 @@ class CleanPost:
     notes: tuple[str, ...]
     has_all_labels: bool = True
     is_day_only: bool = False
+    enclosures: tuple[Enclosure, ...] = ()
+    picture: str | None = None
+    language: str | None = None
 
 
 class Sanitizer:
@@ -81,7 +85,8 @@ class Sanitizer:
         except OverflowError:
             return SkippedPost(uri, "its date is beyond the years 1 to 9999", source.where)
         # An id that is a URL is most often the post's own: better than nothing to hang links on.
-        html = self._markup.clean(source.html, base=url or http_url(uri), notes=notes)
+        base = url or http_url(uri)
+        html = self._markup.clean(source.html, base=base, notes=notes)
         if published is None:
             notes.append("no date: taken for published when it was first stored")
         shown = published or now.astimezone(UTC)
@@ -99,6 +104,9 @@ class Sanitizer:
             is_dated=published is not None,
             is_edited=updated is not None,
             where=source.where,
+            enclosures=clean_enclosures(source.enclosures, base=base, notes=notes),
+            picture=clean_picture(source.picture, html, base=base, notes=notes),
+            language=clean_language(source.language, notes),
             notes=tuple(dict.fromkeys(notes)),
             has_all_labels=source.has_all_labels,
             is_day_only=source.is_day_only,
@@ -126,7 +134,7 @@ def source_hash(source: SourcePost) -> str:
     So the same import again changes nothing, whenever it happens and whatever it had to make up; and a
     better cleaning reaches stored posts. The order of labels means nothing, and notes and place don't count.
     """
-    said = (
+    said: tuple[object, ...] = (
         CLEANING,
         source.uri,
         source.url,
@@ -138,6 +146,10 @@ def source_hash(source: SourcePost) -> str:
         source.authors,
         source.state.value,
     )
+    attached = ([one.as_json() for one in source.enclosures], source.picture, source.language)
+    if any(attached):
+        # Only where there is any: a post without is the same to versions that did not know of them.
+        said = (*said, *attached)
     return hashlib.sha256(json.dumps(said).encode("ascii")).hexdigest()
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from posts.model import PostState, SkippedPost
+from posts.model import PostState, SkippedPost, enclosures_of
 from posts.sanitize import CleanPost
 
 # No journal: what is lost with this process is of no use to another. 8 MiB stay in memory.
@@ -140,6 +140,9 @@ def _packed(post: CleanPost) -> str:
             post.notes,
             post.has_all_labels,
             post.is_day_only,
+            [one.as_json() for one in post.enclosures],
+            post.picture,
+            post.language,
         )
     )
 
@@ -147,7 +150,7 @@ def _packed(post: CleanPost) -> str:
 def _unpacked(packed: str) -> CleanPost:
     values: list[Any] = json.loads(packed)
     uri, url, title, html, published, updated, labels, authors, state, source, dated, edited, *rest = values
-    where, notes, all_labels, day_only = rest
+    where, notes, all_labels, day_only, enclosures, picture, language = rest
     return CleanPost(
         uri=uri,
         url=url,
@@ -165,4 +168,7 @@ def _unpacked(packed: str) -> CleanPost:
         notes=tuple(notes),
         has_all_labels=all_labels,
         is_day_only=day_only,
+        enclosures=enclosures_of(enclosures),
+        picture=picture,
+        language=language,
     )

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, func, or_, select
 
-from posts.labels import label_key
 from posts.lookup import (
     LabelIndex,
     find_label,
@@ -20,10 +19,11 @@ from posts.lookup import (
     unknown_labels,
 )
 from posts.model import Post, PostState, post
-from posts.querying import NOTHING, Cursor, condition, newest_of_label, selectable, simplify
+from posts.querying import NOTHING, condition, simplify
 from posts.reading import get_posts, labels_of
 from posts.revisions import RuleRevision, batched, rule_revision
-from posts.rules import All, HasLabel, Rule, rule_labels
+from posts.rules import All, Rule, rule_labels
+from posts.scope import Cursor, Page, Scope, newest_in, page_in
 
 __all__ = [
     "Cursor",
@@ -57,28 +57,11 @@ class News:
     label_slugs: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some posts under a rule, newest first, and where the older and the newer ones go on (None: nowhere).
-
-    Ask for the older page with ``before=older``, for the newer with ``after=newer``.
-    """
-
-    posts: list[Post]
-    older: Cursor | None
-    newer: Cursor | None
-
-
 def newest(
     connection: Connection, rule: Rule, *, limit: int | None, index: LabelIndex | None = None
 ) -> list[int]:
     """Ids of the live posts under a rule, newest first: by ``published``, then by id."""
-    index = _index(connection, rule, index)
-    simple = simplify(rule, index)
-    if isinstance(simple, HasLabel) and limit is not None:
-        return newest_of_label(connection, index.by_key[label_key(simple.name)].id, limit=limit)
-    query = selectable(connection, simple, index, limit=limit)
-    return [] if query is None else [row.id for row in connection.execute(query)]
+    return newest_in(connection, Scope(rule), limit=limit, index=index)
 
 
 def _index(connection: Connection, rule: Rule, index: LabelIndex | None) -> LabelIndex:
@@ -175,32 +158,4 @@ def page(
     """A page of the live posts under a rule: the newest, those just older than ``before``, or just newer
     than ``after``. At most one of the two is given.
     """
-    index = _index(connection, rule, index)
-    query = selectable(connection, rule, index, limit=limit + 1, older_than=before, newer_than=after)
-    if query is None:
-        return Page([], None, None)
-    found = [Cursor(row.published, row.id) for row in connection.execute(query)]
-    shown, beyond = found[:limit], len(found) > limit
-    if after is not None:
-        shown.reverse()
-    if not shown:
-        return Page([], None, None)
-    more_older = beyond if after is None else _is_any(connection, rule, index, older_than=shown[-1])
-    more_newer = beyond if after is not None else _is_any(connection, rule, index, newer_than=shown[0])
-    return Page(
-        posts=get_posts(connection, [cursor.id for cursor in shown]),
-        older=shown[-1] if more_older else None,
-        newer=shown[0] if more_newer else None,
-    )
-
-
-def _is_any(
-    connection: Connection,
-    rule: Rule,
-    index: LabelIndex,
-    *,
-    older_than: Cursor | None = None,
-    newer_than: Cursor | None = None,
-) -> bool:
-    query = selectable(connection, rule, index, limit=1, older_than=older_than, newer_than=newer_than)
-    return query is not None and connection.execute(query).first() is not None
+    return page_in(connection, Scope(rule), before=before, after=after, limit=limit, index=index)

@@ -1,16 +1,19 @@
 """Cleaned posts into the tables: batch by batch, inside the one transaction of an import."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
+from posts.authors import Written
 from posts.labelbook import LabelBook
 from posts.merging import StoredPost, fresh, merged
-from posts.model import PostState, post, post_label
+from posts.model import PostState, enclosures_of, post, post_label
+from posts.privacy import apply_private_rules
 from posts.sanitize import CleanPost
+from posts.search import index_texts
 
 _COLUMNS = (
     post.c.url,
@@ -25,11 +28,18 @@ _COLUMNS = (
     post.c.was_withdrawn,
     post.c.source_hash,
     post.c.notes,
+    post.c.enclosures,
+    post.c.picture,
+    post.c.language,
+    post.c.withdrawn_at,
+    post.c.edited_at,
 )
 _UPDATE = (
     update(post)
     .where(post.c.id == bindparam("post_id"))
-    .values({column.name: bindparam(column.name) for column in (*_COLUMNS, post.c.revision)})
+    .values(
+        {column.name: bindparam(column.name) for column in (*_COLUMNS, post.c.revision, post.c.changed_in)}
+    )
 )
 
 
@@ -39,6 +49,7 @@ class _Known:
 
     id: int
     revision: int
+    changed_in: int
     stored: StoredPost
     ties: dict[int, str]
 
@@ -71,37 +82,50 @@ class PostWriter:
             self._update(changed)
 
     def _insert(self, posts: Sequence[CleanPost]) -> None:
-        rows = {one.uri: fresh(one, now=self._now) for one in posts}
+        ties = {one.uri: self._ties(one) for one in posts}
+        self._mind_private_rules()
+        rows = {
+            one.uri: fresh(one, now=self._now, is_private=self._book.is_private(ties[one.uri]))
+            for one in posts
+        }
+        first = {"revision": 1, "changed_in": self._book.revision}
         self._connection.execute(
-            insert(post), [{"uri": uri, "revision": 1, **_values(row)} for uri, row in rows.items()]
+            insert(post), [{"uri": uri, **first, **_values(row)} for uri, row in rows.items()]
         )
         query = select(post.c.uri, post.c.id).where(post.c.uri.in_(rows))
         numbers: dict[str, int] = {row.uri: row.id for row in self._connection.execute(query)}
         tied = []
-        for one in posts:
-            row, ties = rows[one.uri], self._ties(one)
-            tied += _tie_rows(numbers[one.uri], row, ties)
-            if row.state is PostState.LIVE:
-                self._touch(ties)
+        for uri, row in rows.items():
+            tied += _tie_rows(numbers[uri], row, ties[uri])
+            self._touch(ties[uri], {row.state})
         if tied:
             self._connection.execute(insert(post_label), tied)
+        self._book.authors.write([_written(numbers[uri], row) for uri, row in rows.items()], are_new=True)
+        index_texts(self._connection, {numbers[uri]: (row.title, row.html) for uri, row in rows.items()})
         self.new += len(posts)
 
     def _update(self, posts: dict[int, CleanPost]) -> None:
+        named = {number: self._ties(new) for number, new in posts.items()}
+        self._mind_private_rules()
         rows, untied, tied = [], [], []
+        written, texts = [], {}
         for known in self._known(posts):
-            new = posts[known.id]
-            row = merged(known.stored, new, now=self._now)
-            ties = known.ties if new.state is PostState.DELETED else self._ties(new)
-            if not new.has_all_labels:
-                ties = {**ties, **known.ties}
-            is_seen = not row.looks_like(known.stored) or ties.keys() != known.ties.keys()
-            rows.append({"post_id": known.id, "revision": known.revision + is_seen, **_values(row)})
+            old, new = known.stored, posts[known.id]
+            ties = _merged_ties(known, new, named[known.id])
+            row = merged(old, new, now=self._now, is_private=self._book.is_private(ties))
+            is_seen = not row.looks_like(old) or ties.keys() != known.ties.keys()
+            revisions = {
+                "revision": known.revision + is_seen,
+                "changed_in": self._book.revision if is_seen else known.changed_in,
+            }
+            rows.append({"post_id": known.id, **revisions, **_values(row)})
             if is_seen or ties != known.ties:
                 untied.append(known.id)
                 tied += _tie_rows(known.id, row, ties)
-                if PostState.LIVE in {row.state, known.stored.state}:
-                    self._touch({**ties, **known.ties})
+                self._touch({**ties, **known.ties}, {row.state, old.state})
+                written.append(_written(known.id, row, old))
+            if (row.title, row.html) != (old.title, old.html):
+                texts[known.id] = (row.title, row.html)
             self.updated += is_seen
             self.unchanged += not is_seen
         self._connection.execute(_UPDATE, rows)
@@ -109,6 +133,13 @@ class PostWriter:
             self._connection.execute(delete(post_label).where(post_label.c.post_id.in_(untied)))
         if tied:
             self._connection.execute(insert(post_label), tied)
+        self._book.authors.write(written)
+        index_texts(self._connection, texts)
+
+    def _mind_private_rules(self) -> None:
+        """Where a label just made takes a name that meant another, posts of that may be private no more."""
+        if self._book.rules_changed():
+            apply_private_rules(self._connection, self._book, now=self._now)
 
     def _known(self, numbers: dict[int, CleanPost]) -> list[_Known]:
         ties: dict[int, dict[int, str]] = {}
@@ -118,9 +149,13 @@ class PostWriter:
         ):
             ties.setdefault(post_id, {})[label_id] = written
         rows = self._connection.execute(
-            select(post.c.id, post.c.revision, *_COLUMNS).where(post.c.id.in_(numbers)).order_by(post.c.id)
+            select(post.c.id, post.c.revision, post.c.changed_in, *_COLUMNS)
+            .where(post.c.id.in_(numbers))
+            .order_by(post.c.id)
         )
-        return [_Known(row.id, row.revision, _stored(row), ties.get(row.id, {})) for row in rows]
+        return [
+            _Known(row.id, row.revision, row.changed_in, _stored(row), ties.get(row.id, {})) for row in rows
+        ]
 
     def _ties(self, one: CleanPost) -> dict[int, str]:
         """The post's labels, each with its name as this post writes it first."""
@@ -131,9 +166,33 @@ class PostWriter:
                 ties.setdefault(label_id, name)
         return ties
 
-    def _touch(self, ties: dict[int, str]) -> None:
-        self._book.touch(ties)
-        self._book.touch_blog()
+    def _touch(self, ties: Collection[int], states: Collection[PostState]) -> None:
+        if PostState.LIVE in states:
+            self._book.touch(ties)
+            self._book.touch_blog()
+        if PostState.PRIVATE in states:
+            self._book.touch_private()
+
+
+def _merged_ties(known: _Known, new: CleanPost, named: dict[int, str]) -> dict[int, str]:
+    """The labels of a post whose source has changed it and names these.
+
+    What was withdrawn keeps those that readers knew it by, since their feeds tell that it is gone.
+    """
+    if new.state is PostState.DELETED:
+        return known.ties
+    is_withdrawn_draft = new.state is PostState.DRAFT and known.stored.was_live
+    return named | known.ties if is_withdrawn_draft or not new.has_all_labels else named
+
+
+def _written(number: int, row: StoredPost, old: StoredPost | None = None) -> Written:
+    return Written(
+        post_id=number,
+        authors=row.authors,
+        is_live=row.state is PostState.LIVE,
+        published=row.published,
+        before=old.authors if old is not None and old.state is PostState.LIVE else (),
+    )
 
 
 def _values(row: StoredPost) -> dict[str, Any]:
@@ -150,6 +209,11 @@ def _values(row: StoredPost) -> dict[str, Any]:
         "was_withdrawn": row.was_withdrawn,
         "source_hash": row.source_hash,
         "notes": list(row.notes),
+        "enclosures": [one.as_json() for one in row.enclosures],
+        "picture": row.picture,
+        "language": row.language,
+        "withdrawn_at": row.withdrawn_at,
+        "edited_at": row.edited_at,
     }
 
 
@@ -167,6 +231,11 @@ def _stored(row: Row[*tuple[Any, ...]]) -> StoredPost:
         was_withdrawn=row.was_withdrawn,
         source_hash=row.source_hash,
         notes=tuple(row.notes),
+        enclosures=enclosures_of(row.enclosures),
+        picture=row.picture,
+        language=row.language,
+        withdrawn_at=row.withdrawn_at,
+        edited_at=row.edited_at,
     )
 
 

@@ -15,12 +15,22 @@ def _index(found: ReflectedIndex) -> str:
     return str({**found, "dialect_options": options})
 
 
+def _index_orders(connection: Connection) -> set[str]:
+    """What SQLite keeps of each index, for what it tells of them leaves out which way they go."""
+    if connection.dialect.name != "sqlite":
+        return set()
+    kept = connection.exec_driver_sql(
+        "SELECT sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+    )
+    return {" ".join(row[0].split()) for row in kept}
+
+
 def _shape(connection: Connection) -> dict[str, object]:
     """All that the database tells of its tables, in an order of its own."""
     seen = inspect(connection)
-    return {
+    return {"indexes": _index_orders(connection)} | {
         table: {
-            "columns": [(c["name"], str(c["type"]), c["nullable"]) for c in seen.get_columns(table)],
+            "columns": sorted((c["name"], str(c["type"]), c["nullable"]) for c in seen.get_columns(table)),
             "key": seen.get_pk_constraint(table),
             "foreign": sorted(map(str, seen.get_foreign_keys(table))),
             "unique": sorted(map(str, seen.get_unique_constraints(table))),
@@ -28,7 +38,8 @@ def _shape(connection: Connection) -> dict[str, object]:
             "indexes": sorted(map(_index, seen.get_indexes(table))),
         }
         for table in sorted(seen.get_table_names())
-        if table != "alembic_version"
+        # The full-text index is each database's own (migration 0002) and no table of the metadata.
+        if table != "alembic_version" and not table.startswith("post_search")
     }
 
 
@@ -41,7 +52,8 @@ def test_a_migrated_database_equals_a_fresh_one(database_url: str) -> None:
     upgrade(database)
     with database.write() as connection:
         assert _shape(connection) == fresh
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        options = {"include_name": lambda name, *_: not str(name).startswith("post_search")}
+        assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
     database.dispose()
 
 

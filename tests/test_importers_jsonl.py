@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from posts.importers import ImporterError, find_importer, open_source
 from posts.importers.jsonl import FIELDS, MAX_LINE_BYTES
-from posts.model import PostState, SkippedPost, SourcePost
+from posts.model import Enclosure, PostState, SkippedPost, SourcePost
 from tests.importing import posts, read, written
 
 GOOD: dict[str, Any] = {"id": "tag:blog.example,2020:1", "title": "One", "html": "<p>One.</p>"}
@@ -97,6 +97,17 @@ def test_the_state_is_told_by_state_else_by_draft(
         (GOOD | {"title": 5}, "title must be a string"),
         (GOOD | {"id": ["a"]}, "id must be a string"),
         (GOOD | {"draft": "yes"}, "draft must be true or false"),
+        (GOOD | {"enclosures": {"url": "x"}}, "enclosures must be a list of objects"),
+        (
+            GOOD | {"enclosures": ["https://x.example/"]},
+            "each of the enclosures must be an object with a url",
+        ),
+        (GOOD | {"enclosures": [{"type": "a/b"}]}, "each of the enclosures must be an object with a url"),
+        (GOOD | {"enclosures": [{"url": "x", "type": 5}]}, "an enclosure's type must be a string"),
+        (GOOD | {"enclosures": [{"url": "x", "length": True}]}, "an enclosure's length must be a whole"),
+        (GOOD | {"enclosures": [{"url": "x", "length": "9"}]}, "an enclosure's length must be a whole"),
+        (GOOD | {"picture": ["x"]}, "picture must be a string"),
+        (GOOD | {"language": 7}, "language must be a string"),
         (GOOD | {"state": "gone"}, "state must be one of live, scheduled, draft, deleted"),
     ],
 )
@@ -190,3 +201,10 @@ def test_the_documentations_example_can_be_imported(checkout: Path, tmp_path: Pa
 def test_a_file_is_known_by_its_first_line_whatever_its_name(tmp_path: Path) -> None:
     with open_source(str(written(tmp_path, "export.txt", json.dumps(GOOD) + "\n"))) as source:
         assert find_importer("auto", source).name == "jsonl"
+
+
+def test_what_goes_with_a_post_is_read_as_it_is_written(tmp_path: Path) -> None:
+    files = [{"url": "/1.mp3", "type": "audio/mpeg", "length": 12}, {"url": "ftp:x", "length": None}]
+    (post,) = posts(lines(tmp_path, GOOD | {"enclosures": files, "picture": "1.png", "language": "pt_BR"}))
+    assert post.enclosures == (Enclosure("/1.mp3", "audio/mpeg", 12), Enclosure("ftp:x", "", 0))
+    assert (post.picture, post.language) == ("1.png", "pt_BR")

@@ -449,6 +449,7 @@ def test_any_sequence_of_imports_leaves_the_ties_of_a_plain_model(
     sqlite_database: Database, imports: list[list[SourcePost]]
 ) -> None:
     model: dict[str, tuple[frozenset[str], PostState, datetime]] = {}
+    withdrawn: set[str] = set()
     with sqlite_database.write() as connection:
         create_blog(connection, site_url="https://blog.example", now=NOW)
         for table in (post_label, label, post):
@@ -456,11 +457,19 @@ def test_any_sequence_of_imports_leaves_the_ties_of_a_plain_model(
     for items in imports:
         store_posts(sqlite_database, items, now=NOW)
         for one in items:
-            keys, published = frozenset(map(label_key, one.labels)), one.published or NOW
-            if one.state is PostState.DELETED and one.uri in model:
-                keys, _, published = model[one.uri]
+            uri, keys, published = one.uri or "", frozenset(map(label_key, one.labels)), one.published or NOW
+            before = model.get(uri, (frozenset[str](), PostState.DRAFT, published))
+            if one.state is PostState.DELETED and uri in model:
+                keys, _, published = before
             ahead = one.state is PostState.LIVE and published > NOW
-            model[one.uri or ""] = (keys, PostState.SCHEDULED if ahead else one.state, published)
+            state = PostState.SCHEDULED if ahead else one.state
+            if state is PostState.LIVE:
+                withdrawn.discard(uri)
+            elif before[1] is PostState.LIVE:
+                withdrawn.add(uri)
+            if state is PostState.DRAFT and uri in withdrawn:
+                keys |= before[0]
+            model[uri] = (keys, state, published)
     with sqlite_database.read() as connection:
         ties = connection.execute(
             select(post.c.uri, label.c.key, post_label.c.live, post_label.c.published)
@@ -469,6 +478,8 @@ def test_any_sequence_of_imports_leaves_the_ties_of_a_plain_model(
         ).all()
         states = {row.uri: row.state for row in connection.execute(select(post.c.uri, post.c.state))}
         counted = {label_key(one.name): one.posts for one in labels(connection)}
+        gone = set(connection.execute(select(post.c.uri).where(post.c.withdrawn_at.is_not(None))).scalars())
+    assert gone == withdrawn
     assert states == {uri: state for uri, (_, state, _) in model.items()}
     assert sorted(tuple(tie) for tie in ties) == sorted(
         (uri, key, state is PostState.LIVE, published)

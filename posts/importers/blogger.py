@@ -12,6 +12,7 @@ from lxml import etree
 from posts.importers.dates import NoDate, parse_any
 from posts.importers.encodings import decode
 from posts.importers.errors import ImporterError, one_line
+from posts.importers.feed_media import enclosures, language, picture
 from posts.importers.markup import inner_xhtml, is_twice_escaped, paragraphs
 from posts.importers.source import Source
 from posts.importers.tree import local, raw_text
@@ -70,6 +71,7 @@ class _Entry:
     """One entry: only its own children count, for its author has a ``blogger:type`` as well."""
 
     def __init__(self, element: etree._Element) -> None:
+        self._element = element
         self._children = [(local(child), child) for child in element]
         self._is_takeout = any(name == "type" for name, _ in self._children)
 
@@ -100,11 +102,12 @@ class _Entry:
             return SkippedPost(id=one_line(written or url or ""), reason=str(error), where=where)
         title, title_note = self._title()
         state, state_note = self._state()
+        html, children = self._html(), list(self._element)
         return SourcePost(
             uri=written or None,
             url=url,
             title=title or None,
-            html=self._html(),
+            html=html,
             published=published,
             updated=updated,
             labels=self._labels(),
@@ -112,6 +115,9 @@ class _Entry:
             state=state,
             where=where,
             notes=tuple(note for note in (title_note, state_note) if note),
+            enclosures=tuple(enclosures(children)),
+            picture=picture(children, html),
+            language=language(self._element, children) or None,
         )
 
     def _all(self, name: str) -> Iterator[etree._Element]:

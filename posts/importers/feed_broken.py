@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import feedparser
@@ -10,11 +11,12 @@ import feedparser
 from posts.importers.encodings import decode
 from posts.importers.errors import ImporterError, one_line
 from posts.importers.feed_entry import FeedEntry, to_post
+from posts.importers.feed_media import Medium, files_of, picture_of, whole
 from posts.importers.markup import paragraphs, plain, title_text
 from posts.importers.source import Source
 from posts.importers.xml import XmlFault, first_element
 from posts.links import http_url
-from posts.model import SkippedPost, SourcePost
+from posts.model import Enclosure, SkippedPost, SourcePost
 
 # feedparser holds it all several times over, and takes seconds a MiB for what is broken on purpose.
 MAX_BYTES = 2 << 20
@@ -41,9 +43,11 @@ def read_broken(source: Source, fault: XmlFault) -> Iterator[SourcePost | Skippe
         ) from fault
     parsed = _parse(source, text[start:], fault)
     site = http_url(_string(parsed.feed, "link"), base=source.url) or source.url
+    language = _string(parsed.feed, "language")
     note = f"the feed is broken and was read as far as can be: {str(fault).partition(': ')[2]}"
     for number, entry in enumerate(parsed.entries, start=1):
-        yield to_post(_entry(entry, f"entry {number}", site, note))
+        read = _entry(entry, f"entry {number}", site, note)
+        yield to_post(replace(read, language=read.language or language))
 
 
 def _parse(source: Source, text: str, fault: XmlFault) -> Any:
@@ -68,12 +72,14 @@ def _entry(entry: Any, where: str, site: str | None, note: str) -> FeedEntry:
     identity, link = _string(entry, "id"), _string(entry, "link")
     detail = dict.get(entry, "title_detail") or {}
     title = _string(entry, "title")
+    html, contents = _html(entry), _media(entry, "media_content")
+    cover = dict.get(entry, "image") or {}
     return FeedEntry(
         id=identity,
         # feedparser gives the id for a link where there is none.
         link="" if link == identity and not link.startswith("http") else link,
         title=(plain(title) if dict.get(detail, "type") in _HTML_TYPES else title_text(title)) or None,
-        html=_html(entry),
+        html=html,
         published=_string(entry, "published") or _string(entry, "created"),
         updated=_string(entry, "updated"),
         labels=[
@@ -83,7 +89,25 @@ def _entry(entry: Any, where: str, site: str | None, note: str) -> FeedEntry:
         where=where,
         base=site,
         notes=(note,),
+        enclosures=[*_linked(entry), *files_of(contents)],
+        picture=picture_of(
+            contents, _media(entry, "media_thumbnail"), cover=_string(cover, "href"), html=html
+        ),
+        language=_string(entry, "language") or _string(detail, "language"),
     )
+
+
+def _linked(entry: Any) -> list[Enclosure]:
+    links = [link for link in dict.get(entry, "links") or [] if _string(link, "rel") == "enclosure"]
+    return [
+        Enclosure(_string(link, "href"), _string(link, "type"), whole(_string(link, "length")))
+        for link in links
+    ]
+
+
+def _media(entry: Any, key: str) -> list[Medium]:
+    keys = ("url", "type", "medium", "filesize", "width", "height")
+    return [Medium(*(_string(one, name) for name in keys)) for one in dict.get(entry, key) or []]
 
 
 def _html(entry: Any) -> str:

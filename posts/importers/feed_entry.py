@@ -2,19 +2,19 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from posts.importers.dates import NoDate, parse_any
 from posts.importers.errors import one_line
 from posts.links import http_url
-from posts.model import PostState, SkippedPost, SourcePost
+from posts.model import Enclosure, PostState, SkippedPost, SourcePost
 
 _ADDRESS = re.compile(r"[^\s@<>()]+@[^\s@<>()]+")
 
 
 @dataclass(frozen=True, slots=True)
 class FeedEntry:
-    """An entry as its feed writes it; ``base`` is what its link is relative to."""
+    """An entry as its feed writes it; ``base`` is what its addresses are relative to."""
 
     id: str
     link: str
@@ -28,6 +28,9 @@ class FeedEntry:
     base: str | None = None
     state: PostState = PostState.LIVE
     notes: Sequence[str] = ()
+    enclosures: Sequence[Enclosure] = ()
+    picture: str | None = None
+    language: str | None = None
 
 
 def to_post(entry: FeedEntry) -> SourcePost | SkippedPost:
@@ -59,7 +62,15 @@ def to_post(entry: FeedEntry) -> SourcePost | SkippedPost:
         state=entry.state,
         where=entry.where,
         notes=tuple(notes),
+        enclosures=tuple(replace(one, url=_absolute(one.url, entry.base)) for one in entry.enclosures),
+        picture=_absolute(entry.picture, entry.base) if entry.picture else None,
+        language=entry.language or None,
     )
+
+
+def _absolute(address: str, base: str | None) -> str:
+    """The address made absolute where that can be; whether it is of use is decided when it is cleaned."""
+    return http_url(address, base=base) or address
 
 
 def author_name(written: str) -> str:

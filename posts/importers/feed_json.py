@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from posts.importers.encodings import decode
@@ -11,7 +12,7 @@ from posts.importers.feed_entry import FeedEntry, to_post
 from posts.importers.markup import paragraphs
 from posts.importers.source import Source
 from posts.links import http_url
-from posts.model import SkippedPost, SourcePost
+from posts.model import Enclosure, SkippedPost, SourcePost
 
 # It is read whole: JSON has no other way.
 MAX_BYTES = 32 << 20
@@ -42,10 +43,12 @@ def read_json(source: Source) -> Iterator[SourcePost | SkippedPost]:
         if not isinstance(item, dict):
             yield SkippedPost(id="", reason="the item is no JSON object", where=where)
             continue
-        yield to_post(_entry(item, where, site or http_url(_text(feed.get("feed_url"))), authors))
+        entry = _entry(item, where, site or http_url(_text(feed.get("feed_url"))))
+        language = entry.language or _text(feed.get("language"))
+        yield to_post(replace(entry, authors=entry.authors or authors, language=language))
 
 
-def _entry(item: dict[str, Any], where: str, base: str | None, authors: list[str]) -> FeedEntry:
+def _entry(item: dict[str, Any], where: str, base: str | None) -> FeedEntry:
     text = _text(item.get("content_text")) or _text(item.get("summary"))
     return FeedEntry(
         id=_id(item.get("id")),
@@ -55,10 +58,27 @@ def _entry(item: dict[str, Any], where: str, base: str | None, authors: list[str
         published=_date(item.get("date_published")),
         updated=_date(item.get("date_modified")),
         labels=[tag for tag in _list(item.get("tags")) if isinstance(tag, str)],
-        authors=_authors(item) or authors,
+        authors=_authors(item),
         where=where,
         base=base,
+        enclosures=_attachments(item),
+        picture=_text(item.get("image")) or _text(item.get("banner_image")),
+        language=_text(item.get("language")),
     )
+
+
+def _attachments(item: dict[str, Any]) -> list[Enclosure]:
+    return [
+        Enclosure(_text(one.get("url")), _text(one.get("mime_type")), _size(one.get("size_in_bytes")))
+        for one in _list(item.get("attachments"))
+        if isinstance(one, dict)
+    ]
+
+
+def _size(value: Any) -> int:
+    """Bytes; JSON knows one kind of number only."""
+    is_whole = isinstance(value, int | float) and value >= 0 and value % 1 == 0
+    return int(value) if is_whole else 0
 
 
 def _id(value: Any) -> str:

@@ -5,11 +5,12 @@ import re
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lxml import etree
 
 from posts.importers.feed_entry import FeedEntry, to_post
+from posts.importers.feed_media import enclosures, language, picture, tongue
 from posts.importers.markup import inner_xhtml, paragraphs, plain, title_text, with_base
 from posts.importers.source import Source
 from posts.importers.tree import local, namespace, raw_text
@@ -35,6 +36,7 @@ class _Site:
 
     link: str | None
     authors: tuple[str, ...]
+    language: str
 
 
 def read_xml(source: Source) -> Iterator[SourcePost | SkippedPost]:
@@ -52,21 +54,16 @@ def read_xml(source: Source) -> Iterator[SourcePost | SkippedPost]:
 
 
 def _placed(read: FeedEntry, element: etree._Element, url: str | None, site: _Site) -> FeedEntry:
-    """The entry with what the feed says for all: its author, and what links are relative to (RFC 3986 §5)."""
+    """The entry with what the feed says for all, and what links are relative to (RFC 3986 §5)."""
     declared = element.base
     base = http_url(declared, base=url or site.link) if declared else None
-    return FeedEntry(
-        id=read.id,
-        link=read.link,
-        title=read.title,
+    own_language = language(element, list(element))
+    return replace(
+        read,
         html=with_base(read.html, base) if base else read.html,
-        published=read.published,
-        updated=read.updated,
-        labels=read.labels,
         authors=read.authors or site.authors,
-        where=read.where,
         base=base or url or site.link,
-        state=read.state,
+        language=site.language if own_language is None else own_language,
     )
 
 
@@ -100,7 +97,7 @@ def _site(first: etree._Element, url: str | None) -> _Site:
         if local(child) == "link" and _alternate(child)
     )
     link = next(filter(None, (http_url(text, base=base) for text in links)), None)
-    return _Site(link=link or url, authors=tuple(_authors(head)))
+    return _Site(link=link or url, authors=tuple(_authors(head)), language=tongue(head))
 
 
 def _atom_entry(element: etree._Element, where: str) -> FeedEntry:
@@ -108,17 +105,20 @@ def _atom_entry(element: etree._Element, where: str) -> FeedEntry:
     source = [child for child in children if local(child) == "source" and _in(child, _ATOM)]
     drafts = (inner for child in children if _in(child, _APP) for inner in child.iter("{*}draft"))
     is_draft = any(_text(draft).lower() == "yes" for draft in drafts)
+    html = _atom_content(children)
     return FeedEntry(
         id=_first(children, "id"),
         link=_link(children),
         title=_atom_title(children),
-        html=_atom_content(children),
+        html=html,
         published=_first(children, "published", "issued", "created"),
         updated=_first(children, "updated", "modified"),
         labels=_labels(children),
         authors=_authors(children) or _authors([inner for child in source for inner in child]),
         where=where,
         state=PostState.DRAFT if is_draft else PostState.LIVE,
+        enclosures=enclosures(children),
+        picture=picture(children, html),
     )
 
 
@@ -129,17 +129,20 @@ def _rss_item(element: etree._Element, where: str) -> FeedEntry:
     identity = _text(guid) if guid is not None else element.get(_RDF, "")
     permalink = identity if guid is not None and guid.get("isPermaLink", "true").lower() != "false" else ""
     html = next((text for child in children if _in(child, _CONTENT) and (text := _text(child))), "")
+    html = html or _first(native, "content", "description")
     return FeedEntry(
         id=identity,
         link=_link(children) or permalink,
         title=title_text(_first(native, "title") or _first([c for c in children if _in(c, _DC)], "title"))
         or None,
-        html=html or _first(native, "content", "description"),
+        html=html,
         published=_first(native, "pubDate") or _first(children, "published", "issued", "created", "date"),
         updated=_first([child for child in children if _in(child, _ATOM | _DC)], "updated", "modified"),
         labels=_labels(children),
         authors=_authors(children),
         where=where,
+        enclosures=enclosures(children),
+        picture=picture(children, html),
     )
 
 

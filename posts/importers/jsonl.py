@@ -9,7 +9,7 @@ from posts.importers.dates import NAIVE_NOTE, NoDate, parse_iso
 from posts.importers.errors import ImporterError, one_line
 from posts.importers.source import Source
 from posts.links import http_url
-from posts.model import PostState, SkippedPost, SourcePost
+from posts.model import Enclosure, PostState, SkippedPost, SourcePost
 
 FIELDS = (
     "id",
@@ -23,6 +23,9 @@ FIELDS = (
     "draft",
     "state",
     "html",
+    "enclosures",
+    "picture",
+    "language",
 )
 MAX_LINE_BYTES = 16 << 20
 # So many lines and none of them a post: it is something else.
@@ -150,6 +153,9 @@ def _post(line: dict[str, Any], *, where: str) -> SourcePost:
         state=_state(line, identity),
         where=where,
         notes=tuple(dict.fromkeys(notes)),
+        enclosures=_enclosures(line, identity),
+        picture=_string(line, "picture", identity) or None,
+        language=_string(line, "language", identity) or None,
     )
 
 
@@ -180,6 +186,26 @@ def _strings(line: dict[str, Any], key: str, identity: str) -> tuple[str, ...]:
 def _authors(line: dict[str, Any], identity: str) -> tuple[str, ...]:
     author = _string(line, "author", identity)
     return _strings(line, "authors", identity) or ((author,) if author else ())
+
+
+def _enclosures(line: dict[str, Any], identity: str) -> tuple[Enclosure, ...]:
+    value = line.get("enclosures")
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise BadLine("enclosures must be a list of objects", identity=identity)
+    return tuple(_enclosure(one, identity) for one in value)
+
+
+def _enclosure(value: Any, identity: str) -> Enclosure:
+    url, kind, length = map(value.get, ("url", "type", "length")) if isinstance(value, dict) else (None,) * 3
+    if not isinstance(url, str):
+        raise BadLine("each of the enclosures must be an object with a url", identity=identity)
+    if not isinstance(kind, str | None):
+        raise BadLine("an enclosure's type must be a string", identity=identity)
+    if not isinstance(length, int | None) or isinstance(length, bool):
+        raise BadLine("an enclosure's length must be a whole number of bytes", identity=identity)
+    return Enclosure(url, kind or "", length or 0)
 
 
 def _date(line: dict[str, Any], key: str, identity: str, notes: list[str]) -> datetime | None:

@@ -1,0 +1,186 @@
+"""Which posts are asked for, as a statement: a rule, an author, words, and the dates they lie between."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    func,
+    literal,
+    select,
+    true,
+    tuple_,
+    union,
+)
+
+from database import UtcDateTime
+from posts.authors import post_author
+from posts.lookup import LabelIndex, load_labels
+from posts.model import PostState, post, post_label
+from posts.querying import Branch, branches, condition, live_size, simplify
+from posts.rules import All, Rule, rule_labels
+from posts.search import has_words
+
+Ordering = Literal["published", "updated"]
+Range = tuple[datetime | None, datetime | None]
+"""From the first instant on, until before the second; None: without that end."""
+
+ALWAYS: Range = (None, None)
+Found = Select[tuple[int, datetime]]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Posts under a rule; by one author and with the words of a query, where these are given.
+
+    They are the live ones, and the private ones too where ``private``: only private feeds may ask so.
+    """
+
+    rule: Rule
+    author_id: int | None = None
+    query: str | None = None
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place among posts ordered newest first: a post's ``published`` and id."""
+
+    published: datetime
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where a statement finds posts: their ids, when they were published, and which are to be shown."""
+
+    post_id: ColumnElement[int]
+    published: ColumnElement[datetime]
+    is_shown: ColumnElement[bool]
+    tie: FromClause | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Statements for the posts of a scope in an order, within ranges of dates."""
+
+    connection: Connection
+    scope: Scope
+    index: LabelIndex
+    ordering: Ordering = "published"
+    published: Range = ALWAYS
+    updated: Range = ALWAYS
+
+    def ids(
+        self,
+        *,
+        limit: int | None,
+        offset: int = 0,
+        older_than: Cursor | None = None,
+        newer_than: Cursor | None = None,
+    ) -> Found | None:
+        """Id and date of the posts, newest first; None when there can be none.
+
+        With ``newer_than`` they come oldest first: those next to the cursor.
+        """
+        forward = newer_than is not None
+        selects = self._selects(older_than, newer_than)
+        if not selects:
+            return None
+        if len(selects) > 1:
+            if limit is not None:
+                limited = [_ordered(one, forward=forward).limit(limit + offset).subquery() for one in selects]
+                selects = [select(one.c.id, one.c.moment) for one in limited]
+            together = union(*selects).subquery()
+            selects = [select(together.c.id, together.c.moment)]
+        found = _ordered(selects[0], forward=forward).limit(limit)
+        return found.offset(offset) if offset else found
+
+    def count(self) -> Select[int] | None:
+        """The number of the posts; None when there can be none."""
+        moments = self.moments()
+        return None if moments is None else select(func.count()).select_from(moments.subquery())
+
+    def moments(self) -> Found | None:
+        """Id and date of all the posts, in no order; None when there can be none."""
+        selects = self._selects(None, None)
+        if len(selects) < 2:
+            return selects[0] if selects else None
+        together = union(*selects).subquery()
+        return select(together.c.id, together.c.moment)
+
+    def _selects(self, older_than: Cursor | None, newer_than: Cursor | None) -> list[Found]:
+        rule = simplify(self.scope.rule, self.index)
+        if self.scope.author_id is not None:
+            # An author has written fewer posts than there are under most labels.
+            found = [Branch(None, rule)] if branches(rule, self.index, size=lambda _: 1) else []
+        else:
+            found = branches(rule, self.index, size=lambda label_id: live_size(self.connection, label_id))
+        return [self._walk(branch, older_than, newer_than) for branch in found]
+
+    def _walk(self, branch: Branch, older_than: Cursor | None, newer_than: Cursor | None) -> Found:
+        source = self._source(branch)
+        moment = source.published if self.ordering == "published" else post.c.updated
+        query = select(source.post_id.label("id"), moment.label("moment")).where(source.is_shown)
+        if source.tie is not None and self._reads_posts():
+            query = query.select_from(source.tie).join(post, post.c.id == source.post_id)
+        if branch.rest != All():
+            query = query.where(condition(branch.rest, self.index, source.post_id))
+        if self.scope.query:
+            query = query.where(has_words(self.connection, self.scope.query, source.post_id))
+        query = _within(_within(query, source.published, self.published), post.c.updated, self.updated)
+        place = tuple_(source.published, source.post_id)
+        if older_than is not None:
+            query = query.where(place < _place(older_than))
+        if newer_than is not None:
+            query = query.where(place > _place(newer_than))
+        return query
+
+    def _reads_posts(self) -> bool:
+        """Whether what is repeated in ``post_label`` and ``post_author`` is not enough."""
+        return self.scope.private or self.ordering == "updated" or self.updated != ALWAYS
+
+    def _source(self, branch: Branch) -> _Source:
+        states = [PostState.LIVE.value, PostState.PRIVATE.value]
+        state = post.c.state.in_(states) if self.scope.private else post.c.state == PostState.LIVE.value
+        if self.scope.author_id is not None:
+            written = post_author.alias("tie")
+            is_by = written.c.author_id == self.scope.author_id
+            shown = is_by & (state if self.scope.private else written.c.live == true())
+            return _Source(written.c.post_id, written.c.published, shown, written)
+        if branch.label_id is not None:
+            tie = post_label.alias("tie")
+            is_under = tie.c.label_id == branch.label_id
+            shown = is_under & (state if self.scope.private else tie.c.live == true())
+            return _Source(tie.c.post_id, tie.c.published, shown, tie)
+        return _Source(post.c.id, post.c.published, state)
+
+
+def selection(
+    connection: Connection, scope: Scope, *, index: LabelIndex | None = None, **further: Any
+) -> Selection:
+    """The statements for a scope; ``index`` as in ``posts.store``."""
+    known = load_labels(connection, rule_labels(scope.rule)) if index is None else index
+    return Selection(connection, scope, known, **further)
+
+
+def _within(query: Found, column: ColumnElement[datetime], span: Range) -> Found:
+    since, until = span
+    if since is not None:
+        query = query.where(column >= since)
+    return query if until is None else query.where(column < until)
+
+
+def _place(cursor: Cursor) -> ColumnElement[Any]:
+    return tuple_(literal(cursor.published, UtcDateTime), literal(cursor.id))
+
+
+def _ordered(query: Found, *, forward: bool) -> Found:
+    post_id, moment = query.selected_columns
+    if forward:
+        return query.order_by(moment.asc(), post_id.asc())
+    return query.order_by(moment.desc(), post_id.desc())
