@@ -4,15 +4,19 @@ An entry, and a feed's head, is its frame with the escaped texts in their places
 would have written of them, which a test holds for any text there is.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
 
-from feeds.frames import END, PUBLISHED, UPDATED, entry_frame, feed_frame
-from feeds.markup import attribute, escaped, legal
-from feeds.selection import FeedSpec
-from feeds.site import FeedSite
+from feeds.atom_frames import END, entry_frame, feed_frame
+from feeds.formats import FeedHead
+from feeds.frames import PUBLISHED, UPDATED, marks
+from feeds.heads import head_shape, head_texts
+from feeds.markup import attribute, escaped
+from feeds.moments import rfc3339, told_apart
+from feeds.shown import body_in_html, common_texts, distinct, shape_of, summary_in_html, title_of
+from feeds.site import Content
+from feeds.uris import uri_of
 from posts.batch import PostContent
 
 
@@ -20,45 +24,42 @@ from posts.batch import PostContent
 class AtomFormat:
     """Atom 1.0. Whoever changes what is written raises the number in ``kind``."""
 
-    kind: str = "atom-1"
+    kind: str = "atom-2"
     suffix: str = "atom"
+    content: Content = "full"
     media_type: str = "application/atom+xml"
 
     def entry(self, post: PostContent) -> bytes:
-        """One post as an ``entry`` element (§4.1.2), its whole body included, its times in whole seconds."""
-        authors, labels = _distinct(post.authors), _distinct(post.labels)
-        frame = entry_frame(len(authors), len(labels), linked=bool(post.url))
-        texts = {
-            "{id}": escaped(post.uri),
-            "{title}": escaped(post.title) or escaped(post.uri),
-            "{url}": attribute(post.url or ""),
-            "{body}": escaped(post.html),
-            PUBLISHED: _moment(post.published),
-            UPDATED: _moment(post.updated),
-        }
-        texts |= {f"{{author{number}}}": _author(name) for number, name in enumerate(authors)}
-        texts |= {f"{{label{number}}}": _term(name) for number, name in enumerate(labels)}
-        return frame.filled(texts) + b"\n"
+        """One post as an ``entry`` element (§4.1.2), with its whole body or a few plain words of it.
 
-    def feed(
-        self, spec: FeedSpec, site: FeedSite, *, updated: datetime, entries: Sequence[bytes]
-    ) -> list[bytes]:
+        ``published`` is in whole seconds; ``updated`` has a fraction that tells it from other entries'.
+        """
+        authors, labels = distinct(post.authors), distinct(post.labels)
+        texts = common_texts(post)
+        texts["{title}"] = escaped(title_of(post))
+        texts[PUBLISHED] = rfc3339(post.published)
+        texts[UPDATED] = told_apart(post.updated, post.uri).isoformat().encode()
+        if self.content == "full":
+            texts["{body}"] = body_in_html(post)
+        else:
+            texts["{summary}"] = summary_in_html(post)
+        if post.url:
+            texts["{url}"] = attribute(uri_of(post.url))
+        texts.update(zip(marks("author", len(authors)), map(_author, authors), strict=True))
+        texts.update(zip(marks("label", len(labels)), map(_term, labels), strict=True))
+        frame = entry_frame(shape_of(post, self.content, authors=len(authors), labels=len(labels)))
+        return frame.filled(texts)
+
+    def feed(self, head: FeedHead, entries: Sequence[bytes]) -> list[bytes]:
         """The ``feed`` document (§4.1.1) in parts: head, entries, end."""
-        texts = {
-            "{id}": escaped(spec.uri),
-            "{title}": escaped(spec.title) or escaped(spec.slug),
-            "{subtitle}": escaped(spec.subtitle or ""),
-            "{author}": escaped(site.author_name),
-            "{self}": attribute(site.feed_url(spec.slug, self.suffix)),
-            "{page}": attribute(spec.alternate_url),
-            "{language}": attribute(site.language or ""),
-            UPDATED: _moment(updated),
-        }
-        frame = feed_frame(subtitled=bool(spec.subtitle), languaged=bool(site.language))
-        return [frame.filled(texts) + b"\n", *entries, END + b"\n"]
+        texts = head_texts(head, entries=len(entries), escaped=escaped)
+        texts[UPDATED] = rfc3339(head.updated)
+        frame = feed_frame(head_shape(head, deleted=len(head.deleted)))
+        return [frame.filled(texts), *entries, END]
 
 
 ATOM = AtomFormat()
+ATOM_SUMMARY = AtomFormat(kind="atom-2-summary", content="summary")
 
 
 @lru_cache(maxsize=4096)
@@ -69,18 +70,3 @@ def _author(name: str) -> bytes:
 @lru_cache(maxsize=4096)
 def _term(name: str) -> bytes:
     return attribute(name)
-
-
-def whole_seconds(moment: datetime) -> datetime:
-    """The moment in UTC, its fraction of a second cut off."""
-    return moment.astimezone(UTC).replace(microsecond=0)
-
-
-def _moment(moment: datetime) -> bytes:
-    in_utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
-    return in_utc.isoformat(timespec="seconds").encode()
-
-
-def _distinct(names: Iterable[str]) -> list[str]:
-    """The names fit for XML, in their order, each once, without empty ones."""
-    return list(dict.fromkeys(name for name in map(legal, names) if name.strip()))

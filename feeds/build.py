@@ -1,50 +1,72 @@
-"""A feed put together: its head, its entries' kept bytes, its tail."""
+"""Feeds and their archives put together: a head, the entries' kept bytes, a tail."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from sqlalchemy import Connection
 
 from database import Database
-from feeds.atom import ATOM, whole_seconds
+from feeds.arranging import lay_out
+from feeds.assembling import Assembler
+from feeds.built import Assembled, BuiltFeed
 from feeds.formats import Format
 from feeds.fragments import Fragment, FragmentStore
+from feeds.known import find_format
+from feeds.layout import PER_DOCUMENT, ArchiveDocument, Held, Layout
+from feeds.linking import archive_head, feed_head
+from feeds.membership import is_archived
 from feeds.memory import Memory
-from feeds.selection import FeedSpec, FeedState, current_feed, current_feeds, newest_posts
-from feeds.site import FeedSite
+from feeds.moments import whole_seconds
+from feeds.paging import Place, read_place
+from feeds.selection import FeedState, current_feed
+from feeds.site import Content, FeedSite
+from feeds.specs import with_content
+
+__all__ = ["Assembled", "BuiltFeed", "FeedBuilder"]
 
 MEMORY_BYTES = 64 * 1024 * 1024
+VERSIONS_BYTES = 8 * 1024 * 1024
+# About what it takes to remember a version of a feed, and each post in it.
+VERSION_BYTES = 400
+HELD_BYTES = 150
 
 
 @dataclass(frozen=True, slots=True)
-class BuiltFeed:
-    """A feed's bytes and what HTTP says of them.
+class _Asked:
+    """The document that is asked for; with a ``number`` it is an archive document."""
 
-    ``etag`` is strong, grows from these very bytes and has its quotes. ``last_modified`` (whole seconds,
-    UTC) is when a post of the feed last came, changed or went: it moves too when one is deleted or loses the
-    label. ``revision`` changes whenever the bytes may have.
+    name: str
+    suffix: str
+    content: Content | None
+    query: str | None = None
+    before: Place | None = None
+    number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What a document is made of, all of it read from one state of the database.
+
+    ``document`` is the archive document, if it is one.
     """
 
-    spec: FeedSpec
-    body: bytes
-    etag: str
-    last_modified: datetime
-    revision: str
-    media_type: str
-
-
-@dataclass(frozen=True, slots=True)
-class Assembled:
-    """Feeds' bytes, each in parts to be joined, and the entries rendered for them but not kept yet."""
-
-    documents: list[list[bytes]]
+    asked: _Asked
+    layout: Layout
+    form: Format
+    document: ArchiveDocument | None
+    held: Held
+    entries: list[Fragment]
     fresh: list[Fragment]
+    revision: str
 
 
-class FeedBuilder:
-    """Builds a site's feeds from one database. Thread-safe; make one and keep it, for it grows warm."""
+class FeedBuilder(Assembler):
+    """Builds a site's feeds from one database, and remembers them.
+
+    Thread-safe; make one and keep it, for it grows warm.
+    """
 
     def __init__(
         self,
@@ -53,63 +75,158 @@ class FeedBuilder:
         *,
         fragments: FragmentStore | None = None,
         memory: int = MEMORY_BYTES,
+        per_document: int = PER_DOCUMENT,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.database = database
-        self.site = site
-        self.fragments = fragments or FragmentStore(database)
-        self._labels: dict[str, FeedState] = {}
-        self._built: Memory[tuple[str, str], BuiltFeed] = Memory(limit=memory)
+        super().__init__(database, site, fragments=fragments, per_document=per_document, clock=clock)
+        self._built: Memory[tuple[object, ...], BuiltFeed] = Memory(limit=memory)
+        self._versions: Memory[tuple[str, str], Held] = Memory(limit=VERSIONS_BYTES)
 
-    def build(self, name: str, *, form: Format = ATOM) -> BuiltFeed | None:
-        """A feed by its slug, or by a label's name, slug or former ones; None if there is none.
+    def build(
+        self,
+        name: str,
+        suffix: str = "atom",
+        *,
+        content: Content | None = None,
+        query: str | None = None,
+        before: str | None = None,
+    ) -> BuiltFeed | None:
+        """A feed by any of its names, as ``current_feed`` takes them; None if there is none in that format.
 
-        Built anew only when a post under its rule, or the site's settings, changed. Raises
-        ``DatabaseUnavailable`` when the database cannot be read.
+        ``before`` asks for the page of older posts that begins there, of a feed that has no archive. Built
+        anew only when a post of it, or the site's settings, changed. Raises ``DatabaseUnavailable`` when the
+        database cannot be read, ``AddressError`` for a rule that is too much for an address.
         """
+        return self._made(_Asked(name, suffix, content, query, read_place(before)))
+
+    def archive(
+        self,
+        name: str,
+        number: int,
+        suffix: str = "atom",
+        *,
+        content: Content | None = None,
+        edition: str | None = None,
+    ) -> BuiltFeed | None:
+        """One of a feed's archive documents as it is now; None if there is none of that number.
+
+        Where another ``edition`` was asked for, it ``is_moved``: to its ``self_url``, for good if it
+        ``is_closed``. So it is where all there was in an archive is in the subscription document now. Raises
+        as ``build`` does, and ``DatabaseUnavailable`` for an archive that is far behind and cannot be stored.
+        """
+        built = self._made(_Asked(name, suffix, content, number=number))
+        if built is None and number == 1:
+            whole = self.build(name, suffix, content=content)
+            return replace(whole, is_moved=True) if whole and whole.head.is_complete else None
+        return replace(built, is_moved=True) if built and built.edition != (edition or "") else built
+
+    def since(self, built: BuiltFeed, etag: str) -> bytes | None:
+        """A built feed's document with only what is new or changed since another ETag of it (RFC 3229).
+
+        None when this process does not know, or knows no more, what that version held.
+        """
+        key = (built.self_url, etag)
+        before = self._versions.get([key]).get(key)
+        if before is None:
+            return None
+        new = {post_id: at for post_id, at in built.held.items() if before.get(post_id) != at}
+        entries = self.fragments.recall(built.form, new)
+        if entries is None:
+            return None
+        head = replace(built.head, is_complete=False)
+        return b"".join(built.form.feed(head, [entry.body for entry in entries]))
+
+    def _made(self, asked: _Asked) -> BuiltFeed | None:
+        """The document, remembered or built; its archive is stored first if it is behind and can be."""
         with self.database.read() as connection:
-            state = current_feed(connection, self.site, name)
-            if state is None:
+            found = self._find(connection, asked, whatever=False)
+        if isinstance(found, FeedState):
+            self.keeper.settle_now(found)
+            with self.database.read() as connection:
+                found = self._find(connection, asked, whatever=True)
+        if isinstance(found, _Draft):
+            return self._finished(found)
+        return found if isinstance(found, BuiltFeed) else None
+
+    def _find(
+        self, connection: Connection, asked: _Asked, *, whatever: bool
+    ) -> BuiltFeed | _Draft | FeedState | None:
+        """The document, or all that it takes; only the feed if its archive is behind, unless ``whatever``."""
+        base = current_feed(connection, self.site, asked.name, query=asked.query)
+        if base is None:
+            return None
+        state = base if asked.content is None else with_content(base, asked.content)
+        form = find_format(asked.suffix, state.spec.content)
+        if form is None:
+            return None
+        if is_archived(base.spec):
+            asked = replace(asked, before=None)
+        key, revision = _key(asked, state, form), f"{self.settings(form)} {state.token}"
+        known = self._built.get([key]).get(key)
+        if known is not None and known.revision == revision:
+            return known
+        if asked.number is None:
+            (layout,) = lay_out(connection, self.archives, [base], before=asked.before)
+        elif is_archived(base.spec):
+            (layout,) = self.archives.lay_out(connection, [base])
+        else:
+            return None
+        if layout.is_due and not whatever:
+            return base
+        # In whatever content a feed is asked for, its posts stand in the same places.
+        return self._draft(connection, asked, replace(layout, state=state), form, revision)
+
+    def _draft(
+        self, connection: Connection, asked: _Asked, layout: Layout, form: Format, revision: str
+    ) -> _Draft | None:
+        document: ArchiveDocument | None = None
+        held: Held = layout.shown
+        if asked.number is not None:
+            found = self.archives.find(connection, layout, asked.number)
+            if found is None:
                 return None
-            revision = f"{self.settings(form)} {state.token}"
-            key = (form.kind, state.spec.slug)
-            known = self._built.get([key]).get(key)
-            if known is not None and known.revision == revision:
-                return known
-            assembled = self.assemble(connection, [state], form=form)
-        self.fragments.keep(form, assembled.fresh)
-        body = b"".join(assembled.documents[0])
+            document, held = found
+        collected = self.fragments.collect(connection, form, list(held), revisions=held)
+        entries = [collected.fragments[post_id] for post_id in held]
+        return _Draft(asked, layout, form, document, held, entries, collected.fresh, revision)
+
+    def _finished(self, draft: _Draft) -> BuiltFeed:
+        """The draft as bytes, remembered."""
+        self.fragments.keep(draft.form, draft.fresh)
+        layout, form, document = draft.layout, draft.form, draft.document
+        if document is None:
+            head = feed_head(self.site, layout, form, draft.entries, before=draft.asked.before)
+        else:
+            head = archive_head(self.site, layout, document, form, draft.entries)
+        body = b"".join(form.feed(head, [entry.body for entry in draft.entries]))
+        moment = layout.state.changed_at
+        if document is not None and document.is_closed and not document.edition:
+            moment = document.closed_at or moment
         built = BuiltFeed(
-            spec=state.spec,
+            spec=layout.state.spec,
+            form=form,
             body=body,
             etag=f'"{sha256(body).hexdigest()[:32]}"',
-            last_modified=whole_seconds(state.changed_at),
-            revision=revision,
-            media_type=form.media_type,
+            last_modified=whole_seconds(moment),
+            revision=draft.revision,
+            head=head,
+            held=draft.held,
+            number=document.number if document else None,
+            edition=document.edition if document else "",
+            is_closed=document is not None and document.is_closed,
         )
-        self._built.put([(key, built, len(body))])
+        self._remember(draft, built)
         return built
 
-    def assemble(
-        self, connection: Connection, states: Sequence[FeedState], *, form: Format = ATOM
-    ) -> Assembled:
-        """The bytes of these feeds, in their order; for many feeds in few queries."""
-        newest = newest_posts(connection, states)
-        wanted = list(dict.fromkeys(post_id for post_ids in newest for post_id in post_ids))
-        collected = self.fragments.collect(connection, form, wanted)
-        documents = []
-        for state, post_ids in zip(states, newest, strict=True):
-            shown = [collected.fragments[post_id] for post_id in post_ids if post_id in collected.fragments]
-            updated = max((entry.updated for entry in shown), default=state.changed_at)
-            entries = [entry.body for entry in shown]
-            documents.append(form.feed(state.spec, self.site, updated=updated, entries=entries))
-        return Assembled(documents, collected.fresh)
+    def _remember(self, draft: _Draft, built: BuiltFeed) -> None:
+        if not built.is_archive:
+            size = VERSION_BYTES + HELD_BYTES * len(built.held)
+            self._versions.put([((built.self_url, built.etag), built.held, size)])
+        # What is behind may be brought up to date by another process, which this one would not notice.
+        if not draft.layout.is_due:
+            key = _key(draft.asked, draft.layout.state, draft.form)
+            self._built.put([(key, built, len(built.body))])
 
-    def states(self, connection: Connection) -> list[FeedState]:
-        """Every feed of the site as it stands; in a warm process only changed labels cost anything."""
-        return current_feeds(connection, self.site, known=self._labels)
 
-    def settings(self, form: Format) -> str:
-        """A short text that changes whenever the bytes of all feeds may: with the site, or the renderer."""
-        site = self.site
-        decisive = (form.kind, site.home_url, site.title, site.author_name, site.language, site.entries)
-        return sha256(repr(decisive).encode()).hexdigest()[:16]
+def _key(asked: _Asked, state: FeedState, form: Format) -> tuple[object, ...]:
+    return form.kind, state.spec.slug, state.spec.params, asked.before, asked.number

@@ -1,17 +1,15 @@
 """Entries as bytes, each rendered once for a revision of its post, and kept in memory and the database."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, select
 from sqlalchemy.exc import DBAPIError
 
 from database import Database
-from database.engine import BUSY_SECONDS
 from feeds.formats import Format
+from feeds.hasty import hasty_write
 from feeds.memory import Memory
 from feeds.model import fragment
 from posts.batch import post_contents, post_revisions
@@ -19,7 +17,6 @@ from posts.model import post
 from posts.revisions import batched
 
 MEMORY_BYTES = 64 * 1024 * 1024
-PATIENCE_MILLISECONDS = 250
 
 # A post's present revision, and its kept entry where that is of this revision.
 _KEPT = (
@@ -72,12 +69,20 @@ class FragmentStore:
         self._database = database
         self._memory: Memory[tuple[str, int], Fragment] = Memory(limit=memory)
 
-    def collect(self, connection: Connection, form: Format, post_ids: Sequence[int]) -> Collected:
+    def collect(
+        self,
+        connection: Connection,
+        form: Format,
+        post_ids: Sequence[int],
+        *,
+        revisions: Mapping[int, int] | None = None,
+    ) -> Collected:
         """The entries of these posts as they stand now; an id that no post has is left out.
 
-        The fresh ones are in this process' memory already; hand them to ``keep`` once the reading is done.
+        ``revisions`` are the posts' own, where this connection has read them already. The fresh ones are in
+        this process' memory already; hand them to ``keep`` once the reading is done.
         """
-        found = self._remembered(connection, form, post_ids)
+        found = self._remembered(connection, form, post_ids, revisions)
         unknown = [post_id for post_id in post_ids if post_id not in found]
         missing = []
         loaded = []
@@ -99,12 +104,28 @@ class FragmentStore:
         return Collected(found, fresh)
 
     def _remembered(
-        self, connection: Connection, form: Format, post_ids: Sequence[int]
+        self,
+        connection: Connection,
+        form: Format,
+        post_ids: Sequence[int],
+        revisions: Mapping[int, int] | None,
     ) -> dict[int, Fragment]:
         held = self._memory.get((form.kind, post_id) for post_id in post_ids)
         known = {post_id: one for (_, post_id), one in held.items()}
-        revisions = post_revisions(connection, list(known))
+        if revisions is None:
+            revisions = post_revisions(connection, list(known))
         return {post_id: one for post_id, one in known.items() if revisions.get(post_id) == one.revision}
+
+    def recall(self, form: Format, revisions: Mapping[int, int]) -> list[Fragment] | None:
+        """The entries of these posts at these revisions out of memory; None unless all are there."""
+        found = self._memory.get((form.kind, post_id) for post_id in revisions)
+        entries = []
+        for post_id, revision in revisions.items():
+            one = found.get((form.kind, post_id))
+            if one is None or one.revision != revision:
+                return None
+            entries.append(one)
+        return entries
 
     def keep(self, form: Format, fresh: Sequence[Fragment]) -> bool:
         """Write fragments to the database in one transaction; tell whether that was possible.
@@ -120,39 +141,8 @@ class FragmentStore:
         ]
         mark = "?" if self._database.is_sqlite else "%s"
         try:
-            with _hasty_write(self._database) as connection:
+            with hasty_write(self._database, is_durable=False) as connection:
                 connection.exec_driver_sql(_KEEP.format(mark=mark), rows)
         except DBAPIError:
             return False
         return True
-
-
-@contextmanager
-def _hasty_write(database: Database) -> Iterator[Connection]:
-    """A writing transaction that waits for others only for a moment and does not wait for the disk.
-
-    Fragments can always be made again: on SQLite ``synchronous=NORMAL`` keeps the database whole and may lose
-    just this transaction when the power fails; any later one that is synced takes it along.
-    """
-    with database.engine.connect().execution_options(labelcast_writes=True) as connection:
-        if not database.is_sqlite:
-            with connection.begin():
-                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {PATIENCE_MILLISECONDS}")
-                connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
-                yield connection
-            return
-        _pragmas(connection, busy=PATIENCE_MILLISECONDS, synchronous="NORMAL")
-        try:
-            with connection.begin():
-                yield connection
-        finally:
-            _pragmas(connection, busy=BUSY_SECONDS * 1000, synchronous="FULL")
-
-
-def _pragmas(connection: Connection, *, busy: int, synchronous: str) -> None:
-    # On the driver's own connection: SQLAlchemy begins a transaction first, and inside one they do nothing.
-    driver: Any = connection.connection.dbapi_connection
-    cursor = driver.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {busy}")
-    cursor.execute(f"PRAGMA synchronous = {synchronous}")
-    cursor.close()

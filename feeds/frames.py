@@ -1,4 +1,4 @@
-"""What feedgen writes around an Atom feed's texts.
+"""What feedgen writes around a feed's texts, in Atom and in RSS.
 
 feedgen and lxml take 60 µs for an entry without its body and twice that with it. Yet entries with as many
 authors and labels differ only in their texts. So feedgen writes each such *frame* once, with marks where the
@@ -10,53 +10,72 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import NamedTuple
 
-from feedgen.entry import FeedEntry
-from feedgen.ext.base import BaseEntryExtension
-from feedgen.feed import FeedGenerator
-from lxml import etree
+from feeds.moments import rfc822
+from feeds.site import Content
 
 GENERATOR = "Labelcast"
 
-# feedgen takes datetimes only, so two moments are the marks for moments.
-_PUBLISHED = datetime(1111, 11, 11, tzinfo=UTC)
-_UPDATED = datetime(2222, 2, 22, tzinfo=UTC)
-PUBLISHED = _PUBLISHED.isoformat()
-UPDATED = _UPDATED.isoformat()
-_MARK = re.compile(rf"(\{{\w+\}}|{re.escape(PUBLISHED)}|{re.escape(UPDATED)})")
-END = b"</feed>"
+# feedgen takes datetimes only, so two moments are the marks for moments: as Atom writes them, as RSS does.
+MARK_OF_PUBLISHED = datetime(1111, 11, 11, tzinfo=UTC)
+MARK_OF_UPDATED = datetime(2222, 2, 22, tzinfo=UTC)
+PUBLISHED = MARK_OF_PUBLISHED.isoformat()
+UPDATED = MARK_OF_UPDATED.isoformat()
+PUBLISHED_822 = rfc822(MARK_OF_PUBLISHED).decode()
+UPDATED_822 = rfc822(MARK_OF_UPDATED).decode()
+_MOMENTS = "|".join(map(re.escape, (PUBLISHED, UPDATED, PUBLISHED_822, UPDATED_822)))
+_MARK = re.compile(rf"(\{{\w+\}}|{_MOMENTS})")
 
 
-class EntryLinks(BaseEntryExtension):  # type: ignore[misc] # feedgen ships no types
-    """An entry's links with rel and type, which feedgen's own lose."""
+@lru_cache(maxsize=1024)
+def marks(of: str, count: int) -> tuple[str, ...]:
+    """Marks for so many texts of one kind."""
+    return tuple(f"{{{of}{number}}}" for number in range(count))
 
-    alternate: str | None = None
 
-    def extend_atom(self, entry: Any) -> Any:
-        """Put the links into the entry; without a namespace, as feedgen makes its own elements."""
-        if self.alternate:
-            etree.SubElement(entry, "link", href=self.alternate, rel="alternate", type="text/html")
-        return entry
+class FileTexts(NamedTuple):
+    """What feedgen is told of an enclosure; no length where it is not known."""
+
+    url: str
+    media_type: str
+    length: str | None
+
+
+class DeletedTexts(NamedTuple):
+    """What feedgen is told of a post that is gone."""
+
+    uri: str
+    when: str
 
 
 @dataclass(frozen=True, slots=True)
 class EntryTexts:
-    """All that feedgen is told of an entry; each text is fit for XML and none but ``url`` is empty."""
+    """All that feedgen is told of an entry; each text is fit for XML, and none that is there is empty.
+
+    A full entry has a ``body`` in HTML. An Atom entry has a ``summary`` instead, an RSS item besides.
+    """
 
     id: str
     title: str
-    body: str
-    url: str | None
     published: datetime
     updated: datetime
-    authors: Sequence[str]
-    labels: Sequence[str]
+    body: str | None = None
+    summary: str | None = None
+    url: str | None = None
+    authors: Sequence[str] = ()
+    labels: Sequence[str] = ()
+    files: Sequence[FileTexts] = ()
+    picture: str | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FeedTexts:
-    """All that feedgen is told of a feed; each text is fit for XML."""
+    """All that feedgen is told of a feed; each text is fit for XML.
+
+    ``links`` are relations and addresses, beside those to itself and to its page.
+    """
 
     id: str
     title: str
@@ -66,44 +85,85 @@ class FeedTexts:
     self_url: str
     page_url: str
     language: str | None
+    links: Sequence[tuple[str, str]] = ()
+    is_archive: bool = False
+    is_complete: bool = False
+    total: str | None = None
+    start: str | None = None
+    per_page: str | None = None
+    deleted: Sequence[DeletedTexts] = ()
 
 
-def entry_by_feedgen(texts: EntryTexts) -> bytes:
-    """An ``entry`` element as feedgen writes it, with the hazards of its ways met."""
-    entry = FeedEntry()
-    entry.id(texts.id)
-    entry.title(texts.title)
-    # Both are always set: feedgen's own choice is the present time.
-    entry.updated(texts.updated)
-    entry.published(texts.published)
-    # Fresh dicts, for feedgen changes those it is given; and no label but the term, for it writes empty ones.
-    entry.author([{"name": name} for name in texts.authors])
-    entry.category([{"term": name} for name in texts.labels])
-    # With no type, feedgen's content is plain text.
-    entry.content(texts.body, type="html")
-    entry.register_extension("links", EntryLinks)
-    entry.links.alternate = texts.url
-    written: bytes = etree.tostring(entry.atom_entry(), encoding="UTF-8", xml_declaration=False)
-    return written
+class EntryShape(NamedTuple):
+    """In what entries' frames differ. ``files`` tells of each enclosure whether its length is known."""
+
+    content: Content
+    authors: int
+    labels: int
+    files: tuple[bool, ...]
+    is_linked: bool
+    is_pictured: bool
+    has_language: bool
+
+    def marked(self, *, with_summary: bool) -> EntryTexts:
+        """Marks in place of the texts of an entry of this shape."""
+        count = len(self.files)
+        return EntryTexts(
+            id="{id}",
+            title="{title}",
+            published=MARK_OF_PUBLISHED,
+            updated=MARK_OF_UPDATED,
+            body="{body}" if self.content == "full" else None,
+            summary="{summary}" if with_summary else None,
+            url="{url}" if self.is_linked else None,
+            authors=marks("author", self.authors),
+            labels=marks("label", self.labels),
+            files=[
+                FileTexts(url, media_type, length if is_known else None)
+                for url, media_type, length, is_known in zip(
+                    marks("file", count),
+                    marks("type", count),
+                    marks("length", count),
+                    self.files,
+                    strict=True,
+                )
+            ],
+            picture="{picture}" if self.is_pictured else None,
+            language="{language}" if self.has_language else None,
+        )
 
 
-def head_by_feedgen(texts: FeedTexts) -> bytes:
-    """A ``feed`` document without entries as feedgen writes it."""
-    generator = FeedGenerator()
-    generator.id(texts.id)
-    generator.title(texts.title)
-    if texts.subtitle:
-        generator.subtitle(texts.subtitle)
-    generator.updated(texts.updated)
-    generator.author({"name": texts.author})
-    # The alternate comes last: an RSS channel's link is the last one given.
-    generator.link(href=texts.self_url, rel="self", type="application/atom+xml")
-    generator.link(href=texts.page_url, rel="alternate", type="text/html")
-    generator.generator(GENERATOR)
-    if texts.language:
-        generator.language(texts.language)
-    document: bytes = generator.atom_str(encoding="UTF-8")
-    return document
+class FeedShape(NamedTuple):
+    """In what feeds' frames differ. ``links`` are the relations of their links, in their order."""
+
+    has_subtitle: bool
+    has_language: bool
+    links: tuple[str, ...]
+    is_archive: bool
+    is_complete: bool
+    has_total: bool
+    has_start: bool
+    deleted: int
+
+    def marked(self) -> FeedTexts:
+        """Marks in place of the texts of a feed of this shape."""
+        return FeedTexts(
+            id="{id}",
+            title="{title}",
+            subtitle="{subtitle}" if self.has_subtitle else None,
+            updated=MARK_OF_UPDATED,
+            author="{author}",
+            self_url="{self}",
+            page_url="{page}",
+            language="{language}" if self.has_language else None,
+            links=list(zip(self.links, marks("link", len(self.links)), strict=True)),
+            is_archive=self.is_archive,
+            is_complete=self.is_complete,
+            total="{total}" if self.has_total else None,
+            start="{start}" if self.has_start else None,
+            per_page="{per_page}" if self.has_total or self.has_start else None,
+            deleted=list(map(DeletedTexts, marks("ref", self.deleted), marks("when", self.deleted))),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,50 +173,14 @@ class Frame:
     parts: tuple[bytes, ...]
     marks: tuple[str, ...]
 
+    @classmethod
+    def cut(cls, marked: bytes) -> "Frame":
+        """The frame that lies in what feedgen wrote of marks; a line, for a feed is read by people too."""
+        parts = _MARK.split(f"{marked.decode()}\n")
+        return cls(tuple(part.encode() for part in parts), tuple(parts[1::2]))
+
     def filled(self, texts: Mapping[str, bytes]) -> bytes:
         """The bytes with the texts, escaped already, in place of the marks."""
         parts = list(self.parts)
         parts[1::2] = [texts[mark] for mark in self.marks]
         return b"".join(parts)
-
-
-def _cut(marked: bytes) -> Frame:
-    parts = _MARK.split(marked.decode())
-    return Frame(tuple(part.encode() for part in parts), tuple(parts[1::2]))
-
-
-@lru_cache(maxsize=512)
-def entry_frame(authors: int, labels: int, *, linked: bool) -> Frame:
-    """feedgen's bytes for an entry with so many authors and labels, and with a link or without one."""
-    return _cut(
-        entry_by_feedgen(
-            EntryTexts(
-                id="{id}",
-                title="{title}",
-                body="{body}",
-                url="{url}" if linked else None,
-                published=_PUBLISHED,
-                updated=_UPDATED,
-                authors=[f"{{author{number}}}" for number in range(authors)],
-                labels=[f"{{label{number}}}" for number in range(labels)],
-            )
-        )
-    )
-
-
-@lru_cache(maxsize=4)
-def feed_frame(*, subtitled: bool, languaged: bool) -> Frame:
-    """feedgen's bytes for a feed, with a subtitle and a language or without, opened where its entries go."""
-    document = head_by_feedgen(
-        FeedTexts(
-            id="{id}",
-            title="{title}",
-            subtitle="{subtitle}" if subtitled else None,
-            updated=_UPDATED,
-            author="{author}",
-            self_url="{self}",
-            page_url="{page}",
-            language="{language}" if languaged else None,
-        )
-    )
-    return _cut(document.rstrip().removesuffix(END))

@@ -1,181 +1,234 @@
-"""A site's feeds as files in a folder, for any web server to serve."""
+"""Documents put where a web server serves them from: only what changed, and never a link that leads nowhere.
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+Whatever is there at any instant, also when the process is killed or two builds are at work: every document
+is whole, and every link from one that a reader could have come by leads to one that is there.
+
+- New documents come first, and all of them before any that is there already is changed: only these can lead
+  a reader to them. Among either: archive documents, oldest first, feeds, pages, and what lists them.
+- Removed documents go last, when nothing that stays leads to them any more.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from typing import NamedTuple
+from functools import partial
+from itertools import groupby
+from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from feeds.atom import ATOM
-from feeds.build import FeedBuilder
-from feeds.folder import (
+from database import Database
+from feeds.compressing import BESIDE
+from feeds.documents import Document, Source
+from feeds.placing import Placed, Placer
+from feeds.planning import Plan, plan, published
+from feeds.targets import (
     INTENDED,
-    Published,
-    Standing,
-    locked,
-    read_manifest,
-    size_of,
-    survey,
-    write_manifest,
-    write_whole,
+    MANIFEST,
+    Manifest,
+    PublishError,
+    Target,
+    is_fit,
+    manifest_file,
+    parse_manifest,
 )
-from feeds.formats import Format
-from feeds.fragments import Fragment
-from feeds.selection import FeedState
 
-FOLDER = "feeds"
-FEEDS_AT_ONCE = 100
-FRAGMENTS_AT_ONCE = 5000
 PATIENCE_SECONDS = 60.0
+LOOK_AGAIN_SECONDS = 0.25
+ROUNDS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class PublishReport:
-    """What a build did: the names of the files written and removed, and how many stayed as they were."""
+    """What a build did: the names of the documents written and removed, and how many stayed as they were.
+
+    ``left`` are the names that another's files have: these stay, and ours are not published.
+    """
 
     written: tuple[str, ...]
     unchanged: int
     removed: tuple[str, ...]
-
-
-class Wanted(NamedTuple):
-    """A file to be: the feed in it, in which format, at which revision."""
-
-    name: str
-    state: FeedState
-    form: Format
-    revision: str
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be done in a folder: files to make, files of ours to remove; and how many there will be."""
-
-    stale: tuple[Wanted, ...]
-    gone: tuple[str, ...]
-    total: int
-
-
-def plan(wanted: Iterable[Wanted], ours: Mapping[str, Published], on_disk: Mapping[str, Standing]) -> Plan:
-    """Compare what should be with what we wrote and what is there. Pure.
-
-    A file is stale when its feed changed, or when it is not as we left it. Only files of ours are ever gone.
-    """
-    stale = []
-    names = set()
-    for one in wanted:
-        names.add(one.name)
-        if ours.get(one.name) != f"{on_disk.get(one.name)} {one.revision}":
-            stale.append(one)
-    return Plan(tuple(stale), tuple(name for name in ours if name not in names), len(names))
+    left: tuple[str, ...] = ()
 
 
 def publish(
-    builder: FeedBuilder,
-    out: Path,
+    database: Database,
+    sources: Sequence[Source],
+    target: Target,
     *,
-    forms: Sequence[Format] = (ATOM,),
+    compressed: bool = True,
     progress: Callable[[int, int], None] | None = None,
     patience: float = PATIENCE_SECONDS,
 ) -> PublishReport:
-    """Bring ``<out>/feeds`` up to date: every feed in each format as ``<slug>.<suffix>``.
+    """Bring the target up to date with the documents of all sources, ``.gz`` and ``.br`` beside each.
 
-    A file is never half there, even when this process is killed; what has not changed is not touched; the
-    files of feeds that are gone go too; files that are not ours stay. ``progress`` is told how many files are
-    done, and of how many. A second build at the same time waits, at most ``patience`` seconds.
+    What has not changed is not touched; documents of ours that are wanted no more go; files that are not ours
+    stay. ``progress`` is told how many documents are done, and of how many. Where another build is at work it
+    is waited for, at most ``patience`` seconds; where that cannot be, whoever ends last puts all in order.
 
-    Raises ``PublishError`` when the folder cannot be written, ``DatabaseUnavailable`` when the posts cannot
-    be read; the files are then whole, some old, some new, and the next build goes on from there.
+    Raises ``PublishError`` when the target cannot be written, ``DatabaseUnavailable`` when the posts cannot
+    be read; the documents are then whole, some old, some new, and the next build goes on from there.
     """
-    folder = out / FOLDER
-    # What is read must be no older than what the last one to hold the lock read: so the lock comes first.
-    with locked(folder, patience=patience):
-        return _Build(builder, folder, progress).run(forms)
+    suffixes = ("", *BESIDE) if compressed else ("",)
+    # What is read must be no older than what the last one to hold the target read: so holding comes first.
+    with target.held(patience=patience), ThreadPoolExecutor(target.workers) as pool:
+        build = _Build(database, sources, target, pool, suffixes=suffixes, progress=progress)
+        for _ in range(ROUNDS):
+            if build.run():
+                return build.report()
+            build.give_way(patience=patience)
+    raise PublishError(f"{target}: other builds are at work there; try again once they have ended")
 
 
 class _Build:
-    """One build, under the folder's lock."""
+    """One build. Where it has the target for itself, one run is all; else it runs until nobody interferes.
+
+    Each build writes its own name into the list of documents before it changes anything. One that finds
+    another's name there when it is done runs again, and makes anew what it wrote itself, from what the
+    database holds then. So whoever writes last has read last. Of two, one waits for the other's end.
+    """
 
     def __init__(
-        self, builder: FeedBuilder, folder: Path, progress: Callable[[int, int], None] | None
+        self,
+        database: Database,
+        sources: Sequence[Source],
+        target: Target,
+        pool: ThreadPoolExecutor,
+        *,
+        suffixes: Sequence[str],
+        progress: Callable[[int, int], None] | None,
     ) -> None:
-        self._builder = builder
-        self._folder = folder
-        self._progress = progress
-        self._on_disk = survey(folder)
-        self._before = read_manifest(folder)
-        self._ours = dict(self._before)
-        self._written: list[str] = []
+        self._database = database
+        self._sources = sources
+        self._target = target
+        self._pool = pool
+        self._suffixes = suffixes
+        self._progress = progress or (lambda _done, _of: None)
+        self._name = uuid4().hex
+        # By name, in the order it was done; over all runs.
+        self._written: dict[str, None] = {}
+        self._removed: dict[str, None] = {}
+        self._left: dict[str, None] = {}
+        self._total = 0
 
-    def run(self, forms: Sequence[Format]) -> PublishReport:
-        with self._builder.database.read() as connection:
-            todo = plan(self._wanted(connection, forms), self._before, self._on_disk)
-            self._announce(todo)
-            fresh = self._make(connection, todo.stale)
-        for name in todo.gone:
-            (self._folder / name).unlink(missing_ok=True)
-            del self._ours[name]
-        if self._ours != self._before:
-            write_manifest(self._folder, self._ours)
-        # Last, for the files need not wait for the database.
-        for form, made in fresh.items():
-            self._builder.fragments.keep(form, made)
-        return PublishReport(tuple(self._written), todo.total - len(self._written), todo.gone)
+    def report(self) -> PublishReport:
+        """What was done in all."""
+        unchanged = self._total - len(self._written) - len(self._left)
+        return PublishReport(tuple(self._written), unchanged, tuple(self._removed), tuple(self._left))
 
-    def _wanted(self, connection: Connection, forms: Sequence[Format]) -> Iterator[Wanted]:
-        states = self._builder.states(connection)
-        for form in forms:
-            settings = self._builder.settings(form)
-            for state in states:
-                yield Wanted(f"{state.spec.slug}.{form.suffix}", state, form, f"{settings} {state.token}")
+    def run(self) -> bool:
+        """Bring all up to date; tell whether nobody else did meanwhile."""
+        # Before the database is read: what is in the list was wanted by one who had read no more than we.
+        before = self._manifest()
+        self._ours = dict(before.documents)
+        self._ours.update(dict.fromkeys((*self._written, *self._removed), INTENDED))
+        for source in self._sources:
+            source.prepare()
+        with self._database.read() as connection:
+            documents = self._documents(connection)
+            there = self._target.survey(self._names())
+            todo = plan(documents, self._ours, there, suffixes=self._suffixes)
+            is_alone = self._target.is_exclusive or todo.is_empty
+            self._announce(todo, always=not is_alone)
+            placer = Placer(self._target, there, self._ours, todo.foreign, self._suffixes)
+            self._make(connection, todo, placer)
+        self._remove(todo, placer)
+        if not is_alone and self._manifest().build != self._name:
+            return False
+        if not is_alone or self._ours != before.documents:
+            self._write_manifest(is_done=True)
+        # Last, for the documents need not wait for the database.
+        for source in self._sources:
+            source.finish()
+        return True
 
-    def _announce(self, todo: Plan) -> None:
+    def give_way(self, *, patience: float) -> None:
+        """Wait until the build that interfered is done, should its name say that it goes first."""
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            other = self._manifest()
+            if other.is_done or other.build <= self._name:
+                return
+            time.sleep(LOOK_AGAIN_SECONDS)
+
+    def _manifest(self) -> Manifest:
+        return parse_manifest(self._target.read(MANIFEST))
+
+    def _write_manifest(self, *, is_done: bool) -> None:
+        self._target.put([manifest_file(Manifest(self._ours, self._name, is_done))])
+
+    def _documents(self, connection: Connection) -> list[Document]:
+        self._left.clear()
+        self._source_of: dict[str, Source] = {}
+        documents = []
+        for source in self._sources:
+            for document in source.documents(connection):
+                if not is_fit(document.name):
+                    self._left[document.name] = None
+                elif document.name not in self._source_of:
+                    self._source_of[document.name] = source
+                    documents.append(document)
+        self._total = len(documents) + len(self._left)
+        return documents
+
+    def _names(self) -> set[str]:
+        names = {*self._source_of, *self._ours, MANIFEST}
+        return names | {name + suffix for name in names if "/" not in name for suffix in BESIDE}
+
+    def _announce(self, todo: Plan, *, always: bool) -> None:
         """Write down new names before their files are made: else a killed build leaves files nobody owns."""
-        new = [one.name for one in todo.stale if one.name not in self._ours]
-        if new:
+        stale = (one.name for stage in todo.stages for one in stage)
+        new = [name for name in stale if name not in self._ours and name not in todo.foreign]
+        if new or always:
             self._ours.update(dict.fromkeys(new, INTENDED))
-            write_manifest(self._folder, self._ours)
+            self._write_manifest(is_done=False)
 
-    def _make(self, connection: Connection, stale: Sequence[Wanted]) -> dict[Format, list[Fragment]]:
-        """Write the stale files; return the entries rendered for them that are not in the database yet."""
-        fresh: dict[Format, list[Fragment]] = {}
+    def _make(self, connection: Connection, todo: Plan, placer: Placer) -> None:
+        total = sum(map(len, todo.stages))
         done = 0
-        for some in _portions(stale):
-            form = some[0].form
-            made = self._builder.assemble(connection, [one.state for one in some], form=form)
-            for one, document in zip(some, made.documents, strict=True):
-                self._put(one, document)
+        for stage in todo.stages:
+            # A stage is done before the next begins: what that links to is in place.
+            jobs = (partial(placer.place, *made) for made in self._made(connection, stage))
+            for placed in self._side_by_side(jobs):
+                self._note(placed)
                 done += 1
-                if self._progress is not None:
-                    self._progress(done, len(stale))
-            waiting = fresh.setdefault(form, [])
-            waiting += made.fresh
-            if len(waiting) >= FRAGMENTS_AT_ONCE:
-                self._builder.fragments.keep(form, waiting)
-                waiting.clear()
-        return fresh
+                self._progress(done, total)
 
-    def _put(self, one: Wanted, document: Sequence[bytes]) -> None:
-        path = self._folder / one.name
-        there = self._on_disk.get(one.name)
-        if there is None or not _holds(path, there, document):
-            there = write_whole(path, document)
-            self._written.append(one.name)
-        self._ours[one.name] = f"{there} {one.revision}"
+    def _made(self, connection: Connection, stage: Sequence[Document]) -> Iterator[tuple[Document, bytes]]:
+        for source, group in groupby(stage, key=lambda one: self._source_of[one.name]):
+            some = list(group)
+            yield from zip(some, source.make(connection, some), strict=True)
 
+    def _side_by_side(self, jobs: Iterable[Callable[[], Placed]]) -> Iterator[Placed]:
+        """The results of jobs, in their order; no more are begun than the workers are soon through with."""
+        waiting: deque[Future[Placed]] = deque()
+        try:
+            for job in jobs:
+                waiting.append(self._pool.submit(job))
+                if len(waiting) > 2 * self._target.workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for one in waiting:
+                one.cancel()
 
-def _holds(path: Path, there: Standing, document: Sequence[bytes]) -> bool:
-    return size_of(there) == sum(map(len, document)) and path.read_bytes() == b"".join(document)
+    def _note(self, placed: Placed) -> None:
+        name = placed.document.name
+        if placed.files is None:
+            self._left[name] = None
+            return
+        self._ours[name] = published(placed.document, placed.files)
+        if placed.is_new:
+            self._written[name] = None
 
-
-def _portions(stale: Sequence[Wanted]) -> Iterator[Sequence[Wanted]]:
-    """Cut the list into parts of one format each, small enough to hold in memory."""
-    part: list[Wanted] = []
-    for one in stale:
-        if part and (len(part) == FEEDS_AT_ONCE or part[0].form is not one.form):
-            yield part
-            part = []
-        part.append(one)
-    if part:
-        yield part
+    def _remove(self, todo: Plan, placer: Placer) -> None:
+        for _, group in groupby(todo.gone, key=lambda name: name.count("/")):
+            some = list(group)
+            list(self._pool.map(placer.remove, some))
+            for name in some:
+                del self._ours[name]
+                self._removed[name] = None
+                self._written.pop(name, None)

@@ -1,5 +1,6 @@
 """Publishing processes that are killed; ``test_feeds_publish.py`` runs ``python -m tests.feeds_killing``."""
 
+import gzip
 import os
 import random
 import shutil
@@ -7,20 +8,26 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 
+import brotli
 from lxml import etree
 
 from database import open_database
-from feeds.folder import MANIFEST, UNFINISHED
+from feeds.documents import Source
+from feeds.folder import UNFINISHED, Folder
 from feeds.publish import publish
+from feeds.targets import MANIFEST
 from tests.feeds_blog import FeedsBlog, post
+from tests.feeds_publishing import publish_feeds
+from tests.linked_site import body_of, dangling, label_site
 
-FOREIGN = "robots.txt"
+FOREIGN = "feeds/robots.txt"
 CONTENT = "{http://www.w3.org/2005/Atom}content"
 KILLS = 20
+CALLS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir"}
 
 
 def at_random(blog: FeedsBlog, out: Path) -> None:
@@ -51,7 +58,7 @@ def _forever(blog: FeedsBlog, out: Path, told: int) -> None:
         labels = [f"label {number}" for number in range(turn % 3, turn % 3 + 5)]
         html = f"<p>{os.getpid()}, {turn}</p>{'<p>more</p>' * 500}"
         blog.store_all(post(number, *labels, html=html) for number in range(1, 6))
-        publish(builder, out)
+        publish_feeds(builder, out)
         os.write(told, b".")
 
 
@@ -61,7 +68,7 @@ def everywhere(blog: FeedsBlog, out: Path) -> None:
     shutil.copytree(out, before)
     old = _files(before)
     fresh = out.with_name("fresh")
-    publish(blog.builder(), fresh)
+    publish_feeds(blog.builder(), fresh)
     new = _files(fresh) | {FOREIGN: old[FOREIGN]}
     for kills in count():
         shutil.rmtree(out)
@@ -70,17 +77,62 @@ def everywhere(blog: FeedsBlog, out: Path) -> None:
             break
         for name, body in _files(out).items():
             assert body in (old.get(name), new.get(name)), f"{name} is half there after kill {kills + 1}"
-        publish(blog.builder(), out)
+        publish_feeds(blog.builder(), out)
         assert _files(out) == new, f"not up to date after kill {kills + 1}"
         assert not list(out.rglob(f"*{UNFINISHED}")), f"left something behind after kill {kills + 1}"
     assert _files(out) == new
     sys.stdout.write(f"{kills}\n")
 
 
-def _is_killed(blog: FeedsBlog, out: Path, *, at: int) -> bool:
+def links(blog: FeedsBlog, out: Path) -> None:
+    """Publish a site over another, killed at each call in turn: no link leads nowhere, in whichever form."""
+    old = label_site({"stays": 1, "goes": 2, "shrinks": 2})
+    new = label_site({"stays": 2, "shrinks": 1, "comes": 1})
+    stays = [name for name in old.links if name in new.links]
+    publish(blog.database, [old], Folder(out))
+    before = out.with_name("before")
+    shutil.copytree(out, before)
+    for kills in count():
+        shutil.rmtree(out)
+        shutil.copytree(before, out)
+        is_killed = _is_killed(blog, out, at=kills + 1, sources=[new])
+        for suffix, read in READERS.items():
+            found = _documents(out, suffix, read)
+            assert not dangling(found, stays), f"after kill {kills + 1}, {suffix or 'plain'}"
+            for name, body in found.items():
+                assert body in {body_of(site.links[name]) for site in (old, new) if name in site.links}
+        if not is_killed:
+            break
+        publish(blog.database, [new], Folder(out))
+        for suffix, read in READERS.items():
+            found = _documents(out, suffix, read)
+            assert found == {name: body_of(new.links[name]) for name in new.links}, (
+                f"kill {kills + 1}, {suffix}"
+            )
+    sys.stdout.write(f"{kills}\n")
+
+
+READERS: dict[str, Callable[[bytes], bytes]] = {"": bytes, ".gz": gzip.decompress, ".br": brotli.decompress}
+
+
+def _documents(out: Path, suffix: str, read: Callable[[bytes], bytes]) -> dict[str, bytes]:
+    """What a client gets that is served the files of this suffix."""
+    found = {}
+    for file in out.rglob("[!.]*"):
+        name = os.fspath(file.relative_to(out))
+        is_of_it = name.endswith(suffix) if suffix else file.suffix not in READERS
+        if is_of_it and file.is_file() and UNFINISHED not in name:
+            found[name.removesuffix(suffix)] = read(file.read_bytes())
+    return found
+
+
+def _is_killed(blog: FeedsBlog, out: Path, *, at: int, sources: Sequence[Source] | None = None) -> bool:
     def work() -> None:
         _die_at_call(out, at)
-        publish(blog.builder(), out)
+        if sources is None:
+            publish_feeds(blog.builder(), out)
+        else:
+            publish(blog.database, sources, Folder(out))
 
     _, status = os.waitpid(_fork(blog, work), 0)
     assert status in (0, signal.SIGKILL), f"the child ended with {status}"
@@ -102,13 +154,13 @@ def _fork(blog: FeedsBlog, work: Callable[[], None]) -> int:
 
 
 def _die_at_call(out: Path, at: int) -> None:
-    """Be killed just before the ``at``-th opening, renaming or removing of a file in the folder."""
+    """Be killed just before the ``at``-th call that makes, opens, renames or removes a file in the folder."""
     left = at
     folder = os.fspath(out)
 
     def watch(call: str, arguments: tuple[object, ...]) -> None:
         nonlocal left
-        if call in {"open", "os.rename", "os.remove"} and str(arguments[0]).startswith(folder):
+        if call in CALLS and str(arguments[0]).startswith(folder):
             left -= 1
             if left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -117,10 +169,13 @@ def _die_at_call(out: Path, at: int) -> None:
 
 
 def _files(out: Path) -> dict[str, bytes]:
-    known = (path for path in (out / "feeds").iterdir() if not path.name.endswith(UNFINISHED))
-    return {path.name: path.read_bytes() for path in known if path.name != MANIFEST}
+    known = (path for path in (out / "feeds").rglob("*") if path.is_file())
+    files = {os.fspath(path.relative_to(out)): path.read_bytes() for path in known}
+    return {name: body for name, body in files.items() if name != MANIFEST and UNFINISHED not in name}
 
 
 if __name__ == "__main__":
     what, url, folder = sys.argv[1:]
-    {"at_random": at_random, "everywhere": everywhere}[what](FeedsBlog(open_database(url)), Path(folder))
+    {"at_random": at_random, "everywhere": everywhere, "links": links}[what](
+        FeedsBlog(open_database(url)), Path(folder)
+    )

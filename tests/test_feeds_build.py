@@ -1,5 +1,6 @@
 """Which feeds there are, and a feed built: its ids, its times, its ETag, and when it is built anew."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,8 +12,8 @@ from sqlalchemy import event
 
 from database import Database, open_database, upgrade
 from feeds.build import BuiltFeed, FeedBuilder
+from feeds.fragments import FragmentStore
 from feeds.selection import FeedError, add_feed, all_feeds, find_feed, remove_feed
-from feeds.site import FeedSite
 from posts.curation import delete_label, merge_labels, rename_label
 from posts.model import PostState
 from posts.rules import parse
@@ -41,12 +42,15 @@ def test_there_is_a_feed_of_everything_and_one_for_each_label(feed_blog: FeedsBl
             "The Blog: MEK",
             "The Blog: U.S. politics",
             "The Blog: 政治",
+            "The Blog: by Ann",
         ]
-        assert len({feed.uri for feed in feeds}) == 5
+        assert len({feed.uri for feed in feeds}) == 6
         assert all(find_feed(connection, feed_blog.site, feed.slug) == feed for feed in feeds)
         chinese = find_feed(connection, feed_blog.site, "政治")
     assert chinese is not None
-    assert chinese.self_url == "https://blog.example/feeds/%E6%94%BF%E6%B2%BB.atom"
+    assert (
+        feed_blog.site.feed_url(chinese.slug, "atom") == "https://blog.example/feeds/%E6%94%BF%E6%B2%BB.atom"
+    )
     assert chinese.alternate_url == "https://blog.example/labels/%E6%94%BF%E6%B2%BB"
 
 
@@ -235,8 +239,8 @@ def test_a_feed_configured_anew_is_the_same_feed(feed_blog: FeedsBlog) -> None:
         uris.add(built(builder, "mine").spec.uri)
         with feed_blog.database.write() as connection:
             add_feed(connection, slug="mine", rule=parse("all"), now=feed_blog.now, replace=True)
-            assert remove_feed(connection, "mine")
-            assert not remove_feed(connection, "mine")
+            assert remove_feed(connection, "mine", now=feed_blog.now)
+            assert not remove_feed(connection, "mine", now=feed_blog.now)
         assert builder.build("mine") is None
     assert len(uris) == 1
 
@@ -277,6 +281,131 @@ def test_a_configured_feed_hides_a_label_that_came_later(feed_blog: FeedsBlog) -
     assert titles(built(feed_blog.builder(), "news")) == ["Post 2", "Post 1"]
 
 
-def test_a_site_asks_for_no_content_that_is_not_offered() -> None:
-    with pytest.raises(ValueError, match="not offered"):
-        FeedSite(url="https://blog.example", title="x", content="everything")
+def test_a_feed_comes_in_every_format_and_content(feed_blog: FeedsBlog) -> None:
+    feed_blog.store_all([post(1, "a"), post(2, "a", html="<p>" + "Words and words. " * 100 + "</p>")])
+    builder = feed_blog.builder()
+    made = {
+        (suffix, content): builder.build("a", suffix, content=content)
+        for suffix in ("atom", "rss", "json")
+        for content in (None, "summary", "full")
+    }
+    for (suffix, content), feed in made.items():
+        assert feed is not None
+        assert feed.form.suffix == suffix
+        assert feed.spec.params == ((("content", "summary"),) if content == "summary" else ())
+        assert feed.self_url == f"https://blog.example/feeds/a.{suffix}" + (
+            "?content=summary" if content == "summary" else ""
+        )
+        assert feed.self_url.encode() in feed.body
+        # The feed in its own content is that feed, asked for in whatever way.
+        assert (feed is made[suffix, None]) == (content != "summary")
+    assert len({feed.etag for feed in made.values() if feed}) == 6
+    assert len({feed.spec.uri for feed in made.values() if feed}) == 2
+    assert builder.build("a", "txt") is None
+
+
+def test_a_search_is_a_feed_of_its_own(feed_blog: FeedsBlog) -> None:
+    feed_blog.store_all([post(1, "a", html="<p>Of fish</p>"), post(2, "a"), post(3, html="<p>Fish!</p>")])
+    builder = feed_blog.builder()
+    found = builder.build("a", query="FISH")
+    assert found is not None
+    assert titles(found) == ["Post 1"]
+    assert found.spec.params == (("q", "fish"),)
+    everywhere = builder.build("all", "json", query="fish")
+    assert everywhere is not None
+    assert everywhere.body.count(b'"id":') == 2
+    assert builder.build("all", query=" ") is builder.build("all")
+
+
+def deleted(feed: BuiltFeed) -> list[str]:
+    return re.findall(r'<at:deleted-entry ref="tag:blog.example,2026:(\d+)"', feed.body.decode())
+
+
+def test_what_went_is_told(feed_blog: FeedsBlog) -> None:
+    feed_blog.store_all([post(number, "a", "b" if number > 3 else "c") for number in range(1, 7)])
+    builder = feed_blog.builder()
+    assert deleted(built(builder, "a")) == []
+    feed_blog.store(6, "a", "b", state=PostState.DELETED)
+    feed_blog.store(2, "a", "c", state=PostState.DRAFT)
+    assert deleted(built(builder, "a")) == ["2", "6"]
+    assert deleted(built(builder, "b")) == ["6"]
+    assert deleted(built(builder, "authors/ann")) == ["2", "6"]
+    feed_blog.store(2, "a", "c")
+    assert deleted(built(builder, "all")) == ["6"]
+
+
+def test_no_more_is_told_than_a_feed_has_entries_nor_of_long_ago(feed_blog: FeedsBlog) -> None:
+    feed_blog.store_all([post(number, "a") for number in range(1, 9)])
+    feed_blog.store_all([post(number, "a", state=PostState.DELETED) for number in range(1, 5)])
+    builder = feed_blog.builder()
+    assert deleted(built(builder, "a")) == ["4", "3", "2"]
+    feed_blog.now += timedelta(minutes=5)
+    for number in range(9, 12):
+        new = replace(post(number, "a"), published=feed_blog.now, updated=feed_blog.now)
+        feed_blog.store_all([new])
+    assert deleted(built(builder, "a")) == []
+
+
+def test_of_many_feeds_at_once_the_same_is_told(feed_blog: FeedsBlog) -> None:
+    feed_blog.store_all([post(number, f"l{number}", f"m{number % 3}") for number in range(1, 15)])
+    feed_blog.store_all([post(number, state=PostState.DELETED) for number in (1, 4, 7, 8, 10, 13)])
+    with feed_blog.database.write() as connection:
+        add_feed(connection, slug="mine", rule=parse("m1 or m2"), now=feed_blog.now)
+    builder = feed_blog.builder()
+    with feed_blog.database.read() as connection:
+        states = builder.states(connection)
+        made = builder.assemble(connection, states).documents
+    alone = feed_blog.builder()
+    for state, parts in zip(states, made, strict=True):
+        assert b"".join(parts) == built(alone, state.spec.slug).body
+    assert deleted(built(alone, "m1")) == ["13", "10", "7"]
+
+
+def test_what_is_new_since_a_version_can_be_had_alone(feed_blog: FeedsBlog) -> None:
+    feed_blog.store_all([post(number, "a") for number in range(1, 4)])
+    builder = feed_blog.builder()
+    first = built(builder, "a")
+    feed_blog.store(4, "a")
+    feed_blog.store(2, "a", html="<p>Edited</p>")
+    second = built(builder, "a")
+    difference = builder.since(second, first.etag)
+    assert difference is not None
+    shown = feedparser.parse(difference)
+    assert [entry.title for entry in shown.entries] == ["Post 4", "Post 2"]
+    assert shown.feed.id == second.spec.uri
+    assert b"fh:complete" not in difference
+    whole = builder.since(second, second.etag)
+    assert whole is not None
+    assert not feedparser.parse(whole).entries
+
+
+def test_of_a_version_that_nobody_knows_nothing_is_told(feed_blog: FeedsBlog) -> None:
+    feed_blog.store_all([post(number, "a", "b") for number in range(1, 4)])
+    builder = feed_blog.builder()
+    first, other = built(builder, "a"), built(builder, "b")
+    feed_blog.store(4, "a")
+    second = built(builder, "a")
+    assert builder.since(second, '"never-was"') is None
+    assert builder.since(second, other.etag) is None
+    assert feed_blog.builder().since(second, first.etag) is None
+    # Entries that memory forgot are not rendered for that.
+    forgetful = FeedBuilder(
+        feed_blog.database, feed_blog.site, fragments=FragmentStore(feed_blog.database, memory=0)
+    )
+    known = built(forgetful, "a")
+    feed_blog.store(5, "a")
+    assert forgetful.since(built(forgetful, "a"), known.etag) is None
+
+
+def test_hubs_are_named_where_they_are_told(feed_blog: FeedsBlog) -> None:
+    feed_blog.store_all([post(number, "a", "b") for number in range(1, 40)])
+    site = replace(feed_blog.site, hubs=("https://hub.example/",))
+    builder = FeedBuilder(feed_blog.database, site, per_document=5)
+    assert built(builder, "a").hubs == site.hubs
+    assert b"https://hub.example/" in built(builder, "a").body
+    document = builder.archive("a", 1)
+    assert document is not None
+    for silent in (document, builder.build("a", content="summary"), built(builder, "a+b")):
+        assert silent is not None
+        assert silent.hubs == ()
+        assert b"hub.example" not in silent.body

@@ -3,18 +3,17 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import pytest
 from sqlalchemy import Connection, delete, event, select, update
 
 from database import DatabaseUnavailable, open_database, upgrade
 from feeds.atom import ATOM
+from feeds.formats import FeedHead
 from feeds.fragments import Collected, FragmentStore
 from feeds.memory import Memory
 from feeds.model import fragment
-from feeds.selection import FeedSpec
-from feeds.site import FeedSite
+from feeds.site import Content
 from posts.batch import PostContent
 from posts.model import post as post_table
 from tests.feeds_blog import FeedsBlog, new_blog, post
@@ -26,6 +25,7 @@ class CountingFormat:
 
     kind: str = "counted-1"
     suffix: str = "txt"
+    content: Content = "full"
     media_type: str = "text/plain"
     rendered: list[str] = field(default_factory=list)
 
@@ -33,9 +33,7 @@ class CountingFormat:
         self.rendered.append(post.title)
         return f"{post.title} {post.revision}\n".encode()
 
-    def feed(
-        self, spec: FeedSpec, site: FeedSite, *, updated: datetime, entries: Sequence[bytes]
-    ) -> list[bytes]:
+    def feed(self, head: FeedHead, entries: Sequence[bytes]) -> list[bytes]:
         return [*entries]
 
 

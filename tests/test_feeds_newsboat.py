@@ -126,6 +126,6 @@ def test_newsboat_subscribes_lists_and_asks_politely(
     # A new post comes once; an edit of an old one is no new post.
     mek.store_all([post(9, "MEK"), post(2, "MEK", "Iran", html="<p>edited</p>")])
     newsboat.run("reload")
-    assert listening.answered[-1] == ("/feeds/mek.atom", 200)
+    assert listening.answered[-1] == ("/feeds/mek.atom", 226)
     assert newsboat.run("print-unread").split()[0] == "5"
     assert newsboat.ask("SELECT count(*) FROM rss_item") == [(5,)]
