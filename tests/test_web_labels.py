@@ -59,6 +59,29 @@ def test_a_configured_feed_is_listed_and_has_a_page(stored: FeedsBlog) -> None:
     assert titles(page)[0] == "Post 24"
 
 
+def test_a_private_feed_is_not_listed_and_has_no_page(stored: FeedsBlog) -> None:
+    with stored.database.write() as connection:
+        add_feed(connection, slug="inner", rule=parse("iran"), now=stored.now, title="Ours", is_private=True)
+    client = open_client(stored)
+    front = client.get("/").text
+    assert "Ours" not in front
+    assert "inner" not in front
+    assert client.get("/labels/inner").status_code == 404
+    assert titles(client.get("/labels/mek").text)[0] == "Post 24"
+
+
+def test_a_rule_in_the_address_has_a_page(stored: FeedsBlog) -> None:
+    client = open_client(stored)
+    assert titles(client.get("/labels/iran+mek").text)[:2] == ["Post 25", "Post 20"]
+    assert titles(client.get("/labels/mek+-iran").text)[:2] == ["Post 24", "Post 23"]
+    moved = client.get("/labels/MEK+iran", follow_redirects=False)
+    assert (moved.status_code, moved.headers["Location"]) == (301, "./iran+mek")
+    assert client.get("/labels/iran+nix").status_code == 404
+    too_much = client.get("/labels/" + "mek+" * 300 + "iran")
+    assert too_much.status_code == 404
+    assert "more than 1000 bytes" in too_much.text
+
+
 def test_a_labels_page_says_what_it_shows_and_where_its_feed_is(stored: FeedsBlog) -> None:
     page = open_client(stored).get("/labels/mek").text
     words = " ".join(tree(page).text_content().split())

@@ -14,7 +14,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from database import Database
-from feeds.selection import ALL, FeedSpec, all_feeds, find_feed
+from feeds.addresses import AddressError
+from feeds.selection import ALL, FeedSpec, find_feed, public_feeds
 from posts.model import Post
 from posts.store import Cursor, find_label, labels, page
 from templates.markup import box_tables, inner_html, lower_headings, parse
@@ -49,8 +50,8 @@ class LabelPages:
         """All labels with their counts and feeds, and the feeds that the publisher made of several."""
         with self.database.read() as connection:
             every = [label for label in labels(connection) if label.posts]
-            feeds = all_feeds(connection, self.pages.site)
-        own = [feed for feed in feeds if feed.label_id is None and feed.slug != ALL]
+            feeds = public_feeds(connection, self.pages.site)
+        own = [feed for feed in feeds if feed.label_id is feed.author_id is None and feed.slug != ALL]
         return self.pages.render(request, "labels.html", labels=every, feeds=own)
 
     def label(self, request: Request) -> Response:
@@ -58,11 +59,14 @@ class LabelPages:
         slug: str = request.path_params["slug"]
         before, after = (read_cursor(request.query_params.get(name)) for name in ("before", "after"))
         with self.database.read() as connection:
-            feed = find_feed(connection, self.pages.site, slug)
-            if feed is None:
+            try:
+                feed = find_feed(connection, self.pages.site, slug)
+            except AddressError as error:
+                return self.missing.rule(request, str(error))
+            if feed is None or feed.is_private:
                 return self.missing.label(request, slug)
             if feed.slug != slug:
-                return RedirectResponse(f"./{quote(feed.slug, safe='')}", status_code=301)
+                return RedirectResponse(f"./{quote(feed.slug, safe='+,')}", status_code=301)
             found = page(
                 connection, feed.rule, before=before, after=None if before else after, limit=POSTS_A_PAGE
             )

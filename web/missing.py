@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from database import Database
-from posts.store import find_label, is_deleted_label, nearest_labels
+from feeds.selection import is_gone, unknown_in
+from posts.store import find_label, nearest_labels
 from web.pages import Pages
 
 log = structlog.get_logger("web")
@@ -23,11 +24,19 @@ class Missing:
     def label(self, request: Request, name: str) -> Response:
         """No such label or feed: 410 for a deleted one, else 404 with the labels that look like it."""
         with self.database.read() as connection:
-            gone = is_deleted_label(connection, name)
-            names = nearest_labels(connection, name)
-            nearest = [found for near in names if (found := find_label(connection, near))]
+            gone = is_gone(connection, name)
+            unknown = unknown_in(connection, name)
+            names = dict.fromkeys(near for part in unknown for near in nearest_labels(connection, part))
+            likely = (find_label(connection, near) for near in names)
+            nearest = [found for found in likely if found is not None and found.is_met]
         return self.pages.render(
             request, "missing.html", status=410 if gone else 404, name=name[:200], nearest=nearest, gone=gone
+        )
+
+    def rule(self, request: Request, why: str) -> Response:
+        """A rule in the address that cannot be a feed's: 404, and why in a line."""
+        return self.pages.render(
+            request, "missing.html", status=404, name="", nearest=[], gone=False, why=why
         )
 
     def page(self, request: Request, _error: Exception) -> Response:

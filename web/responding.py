@@ -1,7 +1,7 @@
-"""Answering a GET or HEAD as HTTP wants it: validators, 304, and gzip with its own ETag."""
+"""Answering a GET or HEAD as HTTP wants it: validators, 304, and each content coding with its own ETag."""
 
-import gzip
-from collections.abc import Callable
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
@@ -9,8 +9,10 @@ from email.utils import format_datetime, parsedate_to_datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
-# Below this a compressed answer is no smaller.
-_WORTH_COMPRESSING = 500
+from web.encodings import WORTH_COMPRESSING, Coding, choose, encode, weight_of
+
+# An entity tag: what stands between the quotes may hold a comma.
+_TAG = re.compile(r'(?:W/)?("[^"]*")|(\*)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,70 +27,75 @@ class Representation:
     etag: str
     cache_control: str
     last_modified: datetime | None = None
+    vary: str = "Accept-Encoding"
 
 
-def compress(body: bytes) -> bytes:
-    """``body`` as gzip, the same bytes each time."""
-    return gzip.compress(body, compresslevel=6, mtime=0)
-
-
-def respond(
-    request: Request, shown: Representation, *, compressed: Callable[[], bytes] | None = None
-) -> Response:
+def respond(request: Request, shown: Representation) -> Response:
     """The answer to a GET or HEAD of ``shown``: 200, or 304 when the client has it.
 
-    ``compressed`` gives the body as gzip, kept from before where it is. The gzip form is another
-    representation with a strong ETag of its own (RFC 9110, 8.8.3.3), and what the client has is compared with
-    the form that it would get. If-None-Match wins over If-Modified-Since (13.2.2).
+    A coded form is another representation with a strong ETag of its own (RFC 9110, 8.8.3.3), and what the
+    client has is compared with the form that it would get.
     """
-    zips = len(shown.body) >= _WORTH_COMPRESSING and _wants_gzip(request.headers.get("accept-encoding", ""))
-    etag = f'{shown.etag[:-1]}-gzip"' if zips else shown.etag
-    headers = {"ETag": etag, "Cache-Control": shown.cache_control, "Vary": "Accept-Encoding"}
+    coding = coding_for(request.headers.get("accept-encoding"), len(shown.body))
+    etag = tag_of(shown.etag, coding)
+    headers = {"ETag": etag, "Cache-Control": shown.cache_control, "Vary": shown.vary}
     if shown.last_modified is not None:
-        headers["Last-Modified"] = format_datetime(shown.last_modified.astimezone(UTC), usegmt=True)
-    if _client_has(request, etag, shown.last_modified):
+        headers["Last-Modified"] = http_date(shown.last_modified)
+    none_match = request.headers.getlist("if-none-match")
+    if client_has(none_match, request.headers.get("if-modified-since"), etag, shown.last_modified):
         return Response(status_code=304, headers=headers)
-    body = shown.body
-    if zips:
-        body = compressed() if compressed is not None else compress(body)
-        headers["Content-Encoding"] = "gzip"
+    if coding != "identity":
+        headers["Content-Encoding"] = coding
+    body = encode(shown.body, coding)
     headers["Content-Length"] = str(len(body))
     return Response(b"" if request.method == "HEAD" else body, headers=headers, media_type=shown.media_type)
 
 
-def _client_has(request: Request, etag: str, last_modified: datetime | None) -> bool:
-    wanted = request.headers.getlist("if-none-match")
-    if wanted:
-        tags = [tag.strip().removeprefix("W/") for value in wanted for tag in value.split(",")]
+def coding_for(accepts: str | None, size: int) -> Coding:
+    """The coding for a body of so many bytes: none where it would be no smaller."""
+    return choose(accepts) if size >= WORTH_COMPRESSING else "identity"
+
+
+def tag_of(etag: str, coding: Coding) -> str:
+    """The ETag of a coded form; ``etag`` is that of the plain one."""
+    return etag if coding == "identity" else f'{etag[:-1]}-{coding}"'
+
+
+def http_date(moment: datetime) -> str:
+    """An aware moment as HTTP writes it (RFC 9110, 5.6.7)."""
+    return format_datetime(moment.astimezone(UTC), usegmt=True)
+
+
+def client_has(
+    none_match: Sequence[str], modified_since: str | None, etag: str, last_modified: datetime | None
+) -> bool:
+    """Whether a client has what it asks for, by the values of If-None-Match and of If-Modified-Since.
+
+    The first wins over the second (RFC 9110, 13.2.2), and compares weakly (13.1.2).
+    """
+    if none_match:
+        tags = tags_in(none_match)
         return "*" in tags or etag in tags
-    since = request.headers.get("if-modified-since")
-    if since is None or last_modified is None:
+    if modified_since is None or last_modified is None:
         return False
     try:
-        known = parsedate_to_datetime(since)
-    except ValueError:
+        known = parsedate_to_datetime(modified_since)
+        if known.tzinfo is None:
+            known = known.replace(tzinfo=UTC)
+        return last_modified.replace(microsecond=0) <= known
+    except (ValueError, OverflowError):
         return False
-    if known.tzinfo is None:
-        known = known.replace(tzinfo=UTC)
-    return last_modified.replace(microsecond=0) <= known
 
 
-def _wants_gzip(accepts: str) -> bool:
-    """Whether gzip is acceptable and no less wanted than the plain form (RFC 9110, 12.5.3)."""
-    weights: dict[str, float] = {}
-    for item in accepts.lower().split(","):
-        coding, *parameters = (part.strip() for part in item.split(";"))
-        weights[coding] = _weight(parameters)
-    gzip_weight = weights.get("gzip", weights.get("x-gzip", weights.get("*", 0.0)))
-    return gzip_weight > 0 and gzip_weight >= weights.get("identity", 0.0)
+def tags_in(none_match: Sequence[str]) -> list[str]:
+    """The entity tags in values of If-None-Match, each with its quotes and without ``W/``; or ``*``."""
+    return [tag or star for value in none_match for tag, star in _TAG.findall(value)]
 
 
-def _weight(parameters: list[str]) -> float:
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name.strip() == "q":
-            try:
-                return float(value)
-            except ValueError:
-                return 0.0
-    return 1.0
+def wants_difference(a_im: str) -> bool:
+    """Whether a value of A-IM takes just the new entries of a feed (RFC 3229, 10.5.3)."""
+    for item in a_im.lower().split(","):
+        manipulation, *parameters = (part.strip() for part in item.split(";"))
+        if manipulation == "feed":
+            return weight_of(parameters) > 0
+    return False
