@@ -16,11 +16,10 @@ from itertools import count
 from pathlib import Path
 
 from benchmarks.blog import LABELS, STORED, make_blog, source_post
-from benchmarks.feeds_full import FEED_SITE
+from benchmarks.feeds_full import FEED_SITE, publish_atom
 from benchmarks.timing import in_turns, show, verdict
 from database import Database
 from feeds.build import FeedBuilder
-from feeds.publish import publish
 from posts.intake import store_posts
 
 FEEDS = 4
@@ -43,13 +42,13 @@ class Case:
         if name.startswith("full build"):
             shutil.rmtree(self._scratch, ignore_errors=True)
         else:
-            publish(self._builder, self._warm)
+            publish_atom(self._builder, self._warm)
         if name == "one post, published":
             self.store()
 
     def full(self) -> None:
         """Every feed, by a new process."""
-        publish(FeedBuilder(self._database, FEED_SITE), self._scratch)
+        publish_atom(FeedBuilder(self._database, FEED_SITE), self._scratch)
 
     def store(self) -> None:
         """One post with a much used label, one in the middle and one seldom used; another three each time."""
@@ -61,7 +60,7 @@ class Case:
 
     def publish(self) -> None:
         """The feeds of the new post."""
-        report = publish(self._builder, self._warm)
+        report = publish_atom(self._builder, self._warm)
         assert len(report.written) == FEEDS, report
 
     def store_and_publish(self) -> None:

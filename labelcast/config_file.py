@@ -18,16 +18,26 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import tomlkit
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from digests.cadence import CadenceError
 from digests.model import Digest
 from digests.store import DigestError, add_digest, digest_at, find_digest, list_digests, update_digest
-from feeds.model import feed as feed_table
-from feeds.selection import FeedError, add_feed
+from feeds.configured import FeedError, add_feed, configured_feed, configured_feeds
 from posts.rules import RuleError, parse
 
-FEED_KEYS = {"rule": str, "title": str, "subtitle": str, "entries": int}
+FEED_KEYS = {
+    "rule": str,
+    "title": str,
+    "subtitle": str,
+    "entries": int,
+    "content": str,
+    "order": str,
+    "language": str,
+    "private": bool,
+}
+# Where a key is not the name of what it sets.
+_FEED_COLUMNS = {"order": "ordering", "private": "is_private"}
 DIGEST_KEYS = {
     "rule": str,
     "title": str,
@@ -39,6 +49,15 @@ DIGEST_KEYS = {
     "template": str,
     "max_age_days": float,
     "max_lateness_hours": float,
+}
+
+
+_KINDS = {
+    str: "a string",
+    int: "a number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list of strings",
 }
 
 
@@ -58,7 +77,7 @@ class Change:
 def export_config(connection: Connection) -> str:
     """All configured feeds and all digests as TOML; the same database gives the same text."""
     document: dict[str, Any] = {}
-    feeds = {row.slug: _feed_table(row) for row in connection.execute(select(feed_table).order_by("slug"))}
+    feeds = {row.slug: _feed_table(row) for row in configured_feeds(connection)}
     digests = {digest.slug: _digest_table(digest) for digest in list_digests(connection)}
     if feeds:
         document["feeds"] = feeds
@@ -120,17 +139,19 @@ def _check(place: str, table: object, keys: Mapping[str, type]) -> None:
         kind = keys.get(key)
         if kind is None:
             raise ConfigFileError(f"[{place}]: {key}: unknown key; there are {', '.join(keys)}")
-        fits = isinstance(value, (int, float) if kind is float else kind) and not isinstance(value, bool)
+        fits = isinstance(value, (int, float) if kind is float else kind)
+        # To Python true is a number.
+        fits = fits and isinstance(value, bool) == (kind is bool)
         fits = fits and not (isinstance(value, float) and not math.isfinite(value))
         if not fits or (kind is list and not all(isinstance(item, str) for item in value)):
-            wanted = {str: "a string", int: "a number", float: "a number", list: "a list of strings"}[kind]
-            raise ConfigFileError(f"[{place}]: {key}: should be {wanted}")
+            raise ConfigFileError(f"[{place}]: {key}: should be {_KINDS[kind]}")
     if "rule" not in table:
         raise ConfigFileError(f"[{place}]: rule is missing: which posts?")
 
 
 def _feed_table(row: Any) -> dict[str, Any]:
-    return {key: value for key in FEED_KEYS if (value := getattr(row, key)) is not None}
+    values = {key: getattr(row, _FEED_COLUMNS.get(key, key)) for key in FEED_KEYS}
+    return {key: value for key, value in values.items() if value is not None and value is not False}
 
 
 def _digest_table(digest: Digest) -> dict[str, Any]:
@@ -153,24 +174,14 @@ def _number(value: float) -> int | float:
 
 
 def _apply_feed(connection: Connection, slug: str, table: Mapping[str, Any], now: datetime) -> str:
-    query = select(feed_table).where(feed_table.c.slug == slug)
-
     def standing() -> dict[str, Any] | None:
-        row = connection.execute(query).first()
+        row = configured_feed(connection, slug)
         return None if row is None else _feed_table(row)
 
+    options = {_FEED_COLUMNS.get(key, key): value for key, value in table.items() if key != "rule"}
+    rule = parse(table["rule"])
     return _compared(
-        standing,
-        lambda: add_feed(
-            connection,
-            slug=slug,
-            rule=parse(table["rule"]),
-            now=now,
-            title=table.get("title"),
-            subtitle=table.get("subtitle"),
-            entries=table.get("entries"),
-            replace=True,
-        ),
+        standing, lambda: add_feed(connection, slug=slug, rule=rule, now=now, replace=True, **options)
     )
 
 

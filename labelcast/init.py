@@ -7,6 +7,7 @@ from pathlib import Path
 
 from database import open_database, upgrade
 from labelcast.settings import SettingsError, load_settings
+from posts.backfill import complete
 from posts.blog import create_blog
 
 
@@ -35,7 +36,7 @@ def prepare_database(file: Path, *, now: datetime) -> bool:
     settings = load_settings(file)
     database = open_database(settings.database_url)
     try:
-        migrated = upgrade(database)
+        migrated = upgrade(database, then=complete)
         with database.write() as connection:
             create_blog(connection, site_url=settings.site_url, now=now)
     finally:
@@ -107,8 +108,10 @@ connections = 4
 
 [feeds]
 entries = 25
-content = "full"
+content = "full"                    # or "summary"
 public_dir = "public"
+renamed = "redirect"                # or "serve": what the old address of a renamed label's feed answers
+polls_an_hour = 120                 # of one feed by one reader; 0: any number
 
 [web]
 host = "127.0.0.1"

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator
 from pydantic_settings import NoDecode
 
 from outbox.smtpurl import SmtpSettings, SmtpUrlError
+from web.moved import MovedFeeds
 
 SHORTEST_SECRET = 16
 
@@ -86,6 +87,18 @@ def _secrets(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+def _hubs(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        if urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname:
+            raise ValueError(f"{value!r} is no hub's address: write it like https://hub.example.org/")
+    return values
+
+
+def _aliases(values: tuple[str, ...]) -> tuple[str, ...]:
+    MovedFeeds(values)
+    return values
+
+
 Line = Annotated[str, AfterValidator(_one_line)]
 WebAddress = Annotated[Line, AfterValidator(_web_address)]
 Several = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_several)]
@@ -95,4 +108,6 @@ Mailbox = Annotated[Line, AfterValidator(_mailbox)]
 OptionalMailbox = Annotated[Line, AfterValidator(_optional_mailbox)]
 Language = Annotated[str, AfterValidator(_language)]
 Zone = Annotated[str, AfterValidator(_zone)]
+Hubs = Annotated[Several, AfterValidator(_hubs)]
+Aliases = Annotated[Several, AfterValidator(_aliases)]
 Secrets = Annotated[Several, AfterValidator(_secrets)]

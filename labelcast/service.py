@@ -1,99 +1,28 @@
-"""The service: what the scheduler is handed to do, and running it beside the web until it is told to stop."""
+"""The service: the scheduler and the web beside each other, until they are told to stop."""
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import structlog
 import uvicorn
 
-from database import Database
-from digests.engine import Engine
-from feeds.build import FeedBuilder
-from feeds.publish import publish
-from feeds.selection import changes
-from posts.intake import has_scheduled, release_scheduled
-from scheduler import Duty, Scheduler
+from scheduler import Scheduler
+from web.app import Site
+from web.wire import protocol_for
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
+# A thread that builds feeds hands the interpreter over after so long: a request waits for it several times.
+# Python's own is 5 ms.
+SWITCH_SECONDS = 0.001
+
 log = structlog.get_logger("labelcast")
-
-
-class Duties:
-    """What is to be done when it is due, over one database: posts released, feeds built, digests sent.
-
-    ``enough``, made anew for each run of sending, ends it early; ``stopping`` tells that the process is about
-    to end; ``progress`` is told of each message.
-    """
-
-    def __init__(
-        self,
-        database: Database,
-        engine: Engine,
-        builder: FeedBuilder,
-        public: Path,
-        *,
-        enough: Callable[[], Callable[[], bool]],
-        stopping: Callable[[], bool],
-        progress: Callable[[int], None] = lambda _count: None,
-    ) -> None:
-        self._database = database
-        self._engine = engine
-        self._builder = builder
-        self._public = public
-        self._enough = enough
-        self._stopping = stopping
-        self._progress = progress
-        self._published: str | None = None
-
-    def all(self) -> list[Duty]:
-        """In the order of a tick: first what becomes visible, then who is told of it."""
-        engine = self._engine
-        return [
-            Duty("scheduled posts", self._has_scheduled, self._release),
-            Duty("feeds", self._has_changed, self._publish),
-            Duty("digests", engine.has_plans, lambda now: str(engine.plan(now))),
-            Duty("editions", engine.has_unrendered, lambda now: f"{engine.render(now)} editions rendered"),
-            Duty("deliveries", engine.has_mail, self._deliver, waits_for=engine.waits_for),
-        ]
-
-    def _has_scheduled(self, now: datetime) -> bool:
-        with self._database.read() as connection:
-            return has_scheduled(connection, now=now)
-
-    def _release(self, now: datetime) -> str:
-        with self._database.write() as connection:
-            return f"{release_scheduled(connection, now=now)} scheduled posts are live"
-
-    def _changes(self) -> str:
-        with self._database.read() as connection:
-            return changes(connection)
-
-    def _has_changed(self, _now: datetime) -> bool:
-        return self._changes() != self._published
-
-    def _publish(self, _now: datetime) -> str | None:
-        seen = self._changes()
-        report = publish(self._builder, self._public)
-        self._published = seen
-        if not report.written and not report.removed:
-            return None
-        return f"{len(report.written)} feeds written to {self._public}, {len(report.removed)} removed"
-
-    def _deliver(self, now: datetime) -> str | None:
-        report = self._engine.deliver(
-            now, enough=self._enough(), stopping=self._stopping, progress=self._progress
-        )
-        if report.trouble:
-            raise ConnectionError(str(report))
-        return str(report) or None
 
 
 class Service:
@@ -137,6 +66,7 @@ class Service:
 
         config = uvicorn.Config(
             app,
+            http=protocol_for(app.short_way) if isinstance(app, Site) else "auto",
             host=self._host,
             port=self._port,
             log_config=None,
@@ -145,6 +75,7 @@ class Service:
             timeout_graceful_shutdown=10,
         )
         server = Server(config)
+        sys.setswitchinterval(SWITCH_SECONDS)
         with suppress(SystemExit):
             # Its way to say that it cannot listen.
             server.run()

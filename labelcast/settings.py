@@ -11,12 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from labelcast.kinds import (
+    Aliases,
+    Hubs,
     Language,
     Line,
     Mailbox,
     OptionalMailbox,
     Secrets,
-    Several,
     Transport,
     WebAddress,
     Zone,
@@ -54,9 +55,15 @@ class FeedSettings(BaseModel):
     model_config = _FROZEN
 
     entries: Annotated[int, Field(ge=1, le=1000)] = 25
-    content: Literal["full"] = "full"
+    content: Literal["full", "summary"] = "full"
     public_dir: str = "public"
-    hubs: Several = ()
+    hubs: Hubs = ()
+    # Other addresses of feeds: PATH=FEED.
+    aliases: Aliases = ()
+    # What the old address of a renamed label's feed answers: 301, or the feed (some readers never follow).
+    renamed: Literal["redirect", "serve"] = "redirect"
+    # Times an hour that one client may ask for one feed; 0: as often as it likes.
+    polls_an_hour: Annotated[int, Field(ge=0, le=100_000)] = 120
 
 
 class WebSettings(BaseModel):
@@ -200,7 +207,9 @@ def _explain(error: ValidationError, path: Path) -> str:
 
 def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
     mail, feeds = settings.mail, settings.feeds
-    public_dir = str(folder / Path(feeds.public_dir).expanduser())
+    public_dir = feeds.public_dir
+    if "://" not in public_dir:
+        public_dir = str(folder / Path(public_dir).expanduser())
     transport = mail.transport
     if transport.startswith("maildir:"):
         transport = f"maildir:{folder / Path(transport.removeprefix('maildir:')).expanduser()}"

@@ -2,31 +2,44 @@
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from email.utils import parseaddr
 from functools import cached_property
 from pathlib import Path
 
+import structlog
 from jinja2 import Environment
 from starlette.applications import Starlette
 
 import templates
-from database import Database, open_database
+from database import Database, DatabaseUnavailable, open_database
 from digests.composing import Publisher
 from digests.delivery import Connection
 from digests.editions import Planner
 from digests.engine import Engine, Sending, for_at_most
 from digests.letters import EditionLetters
+from feeds.announcing import Announcer
 from feeds.build import FeedBuilder
+from feeds.known import SUFFIXES
+from feeds.pinging import Pinger
+from feeds.readership import Readership
 from feeds.site import FeedSite
-from labelcast.service import Duties
+from labelcast.duties import Duties, counting_readers
+from labelcast.publishing import SitePublisher
 from labelcast.settings import Settings
 from outbox.maildir import Maildir
 from outbox.smtp import SmtpConnection, SmtpSettings
 from scheduler import Scheduler
 from subscribers.tokens import TokenSigner
-from web.app import create_app
+from web.app import FeedServing, create_app
+from web.counting import Counting
+from web.moved import MovedFeeds
+
+# Then a hub that sends its answer a byte at a time is left alone.
+CLOSING_SECONDS = 90.0
+
+log = structlog.get_logger("labelcast")
 
 
 class Wiring:
@@ -37,6 +50,7 @@ class Wiring:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.pingers: list[Pinger] = []
 
     @cached_property
     def database(self) -> Database:
@@ -54,12 +68,17 @@ class Wiring:
             language=settings.language,
             entries=settings.feeds.entries,
             content=settings.feeds.content,
+            hubs=settings.feeds.hubs,
         )
 
     @cached_property
     def builder(self) -> FeedBuilder:
         """The builder of feeds, which grows warm with use."""
         return FeedBuilder(self.database, self.site)
+
+    def publishing(self, place: str | None = None, *, suffixes: Sequence[str] = SUFFIXES) -> SitePublisher:
+        """What publishes the site to a place, else to that of the settings; its feeds in these formats."""
+        return SitePublisher(self.builder, place or self.settings.feeds.public_dir, suffixes=suffixes)
 
     @cached_property
     def environment(self) -> Environment:
@@ -131,26 +150,68 @@ class Wiring:
             timezone=self.settings.timezone,
             trouble=trouble or (lambda: None),
             outbox=outbox,
+            serving=self.serving,
+            counting=self.counting,
         )
+
+    @property
+    def serving(self) -> FeedServing:
+        """How feeds are served."""
+        feeds = self.settings.feeds
+        return FeedServing(
+            fresh_seconds=1.0,
+            polls_an_hour=feeds.polls_an_hour,
+            renamed=feeds.renamed,
+            note=self._note_reader,
+            resolvers=(MovedFeeds(feeds.aliases).read,),
+        )
+
+    def _note_reader(self, feed_uri: str, address: str, agent: str, asked: str) -> None:
+        self.readership.note(feed_uri, address, agent, datetime.now(UTC), asked=asked)
+
+    @cached_property
+    def counting(self) -> Counting:
+        """Counts what this process does."""
+        return Counting()
+
+    @cached_property
+    def readership(self) -> Readership:
+        """Counts who reads feeds; what it counted waits in memory until it is flushed."""
+        return Readership(self.database)
 
     def scheduler(
         self, *, sending_seconds: float | None = None, progress: Callable[[int], None] = lambda _count: None
     ) -> Scheduler:
         """A scheduler with all its duties; sending ends after so many seconds a tick, and when it stops."""
         stop = threading.Event()
+        pinger = Pinger(self.database, self.site.hubs, stop=stop)
+        self.pingers.append(pinger)
         limit = math.inf if sending_seconds is None else sending_seconds
         duties = Duties(
             self.database,
             self.engine,
-            self.builder,
-            Path(self.settings.feeds.public_dir),
+            self.publishing(),
+            announcer=Announcer(self.builder, pinger),
+            readership=self.readership,
+            counting=self.counting,
             enough=lambda: for_at_most(limit, stop.is_set),
             stopping=stop.is_set,
             progress=progress,
         )
         return Scheduler(duties.all(), seconds=self.settings.scheduler.tick_seconds, stop=stop)
 
+    def web_scheduler(self) -> Scheduler:
+        """A scheduler for a process that serves the web and leaves all else to others."""
+        return Scheduler([counting_readers(self.readership)], seconds=self.settings.scheduler.tick_seconds)
+
     def close(self) -> None:
-        """Let go of the database."""
+        """Store what was counted, let hubs hear what they are being told, and let go of the database."""
+        for pinger in self.pingers:
+            pinger.finish(CLOSING_SECONDS)
+        if "readership" in self.__dict__ and self.readership.waits():
+            try:
+                self.readership.flush(datetime.now(UTC))
+            except DatabaseUnavailable as error:
+                log.warning("readers not counted", error=" ".join(str(error).split()))
         if "database" in self.__dict__:
             self.database.dispose()

@@ -31,6 +31,8 @@ from posts.writing import PostWriter
 # The one MetaData holds the tables of every room that was imported.
 for _room in ("posts", "subscribers", "feeds", "digests"):
     import_module(f"{_room}.model")
+for _module in ("posts.authors", "posts.privacy"):
+    import_module(_module)
 
 ROOT = Path(__file__).resolve().parent.parent
 POSTGRES = "postgresql://postgres@127.0.0.1:5432"
@@ -240,17 +242,19 @@ def _store_post(
     state: PostState = PostState.LIVE,
     now: datetime | None = None,
     title: str = "A post",
+    html: str | None = None,
+    authors: Sequence[str] = ("Ann",),
 ) -> int:
     now = published if now is None else now
     said = CleanPost(
         uri=uri,
         url=f"https://blog.example/{uri}",
         title=title,
-        html=f"<p>{title}</p>",
+        html=f"<p>{title}</p>" if html is None else html,
         published=published,
         updated=published,
         labels=tuple(labels),
-        authors=("Ann",),
+        authors=tuple(authors),
         state=state,
         source_hash=uuid.uuid4().hex,
         is_dated=True,

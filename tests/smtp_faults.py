@@ -56,8 +56,8 @@ class SmtpFaults:
     """What the server was told to do, and what it got.
 
     ``url`` is where it listens. ``messages`` is what it took, in order; ``lines`` every command line of all
-    connections; ``connections`` how many there were. ``extensions`` may be replaced (before connecting): what
-    EHLO offers.
+    connections; ``connections`` how many there were; ``hung`` how often it has hung, as it was told.
+    ``extensions`` may be replaced (before connecting): what EHLO offers.
     """
 
     def __init__(self) -> None:
@@ -65,6 +65,7 @@ class SmtpFaults:
         self.messages: list[Received] = []
         self.lines: list[str] = []
         self.connections = 0
+        self.hung = 0
         self.extensions: tuple[str, ...] = EXTENSIONS
         self._faults: list[Fault] = []
         self._changed = threading.Condition()
@@ -123,9 +124,11 @@ class SmtpFaults:
         line: str | None = None,
         message: Received | None = None,
         connection: asyncio.Transport | None = None,
+        hangs: bool = False,
     ) -> None:
-        """A connection, a line or a message came."""
+        """A connection, a line or a message came, or it hangs from now on."""
         with self._changed:
+            self.hung += hangs
             if connection is not None:
                 self.connections += 1
                 self._open[connection] = asyncio.get_running_loop()
@@ -251,6 +254,8 @@ class _Conversation(asyncio.Protocol):
             self._transport.pause_reading()
         elif action in {"dribble", "endless", "huge"}:
             self._task = asyncio.create_task(self._go_on(action))
+        elif action == "hang":
+            self._server.note(hangs=True)
         self._silent = not action[0].isdigit() or action.startswith("421")
 
     async def _go_on(self, action: str) -> None:

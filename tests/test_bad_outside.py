@@ -189,7 +189,9 @@ def test_a_disk_that_fills_in_the_middle_of_sending(
     queue_mail(station, smtp_faults)
     smtp_faults.set_fault("^r20@", "dot", "hang", times=1)
     with serving(station) as (process, ready):
-        wait_until(lambda: station.states() == {"sent": 19, "sending": 1, "queued": READERS - 20})
+        # Until the server has the whole message: the ledger says "sending" before the first octet leaves.
+        smtp_faults.wait_for(lambda it: it.hung == 1, seconds=PATIENCE)
+        assert station.states() == {"sent": 19, "sending": 1, "queued": READERS - 20}
         _, hard = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, hard))
         smtp_faults.hang_up()

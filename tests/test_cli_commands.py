@@ -175,28 +175,6 @@ def test_labels_can_be_listed_renamed_merged_and_deleted(command: Command, fille
     assert finished.err.count("\n") == 1
 
 
-def test_feeds_can_be_configured_shown_and_built(command: Command, filled: Path) -> None:
-    assert command("feeds", "add", "hives", "--rule", "Bees and not C++", "--title", "Hives").code == 0
-    feeds = {feed["slug"]: feed for feed in command("feeds", "--json").json}
-    assert set(feeds) == {"all", "hives", "bees", "c-plus-plus", "town-hall"}
-    assert feeds["hives"]["title"] == "Hives"
-    assert feeds["hives"]["url"] == "https://blog.example/feeds/hives.atom"
-    shown = command("feeds", "show", "hives", "--format", "atom")
-    assert shown.out.count(b"<entry>") == 1
-    assert command("feeds", "show", "Bees").out.count(b"<entry>") == 2
-
-    assert "5 written" in command("feeds", "build", "--out", "www").err
-    assert (filled / "www" / "feeds" / "hives.atom").read_bytes() == shown.out
-    assert "0 written, 5 unchanged" in command("feeds", "build", "--out", "www").err
-    assert command("feeds", "remove", "hives").code == 0
-    assert "1 removed" in command("feeds", "build", "--out", "www").err
-    assert not (filled / "www" / "feeds" / "hives.atom").exists()
-    for gone in (["remove", "hives"], ["show", "hives"], ["add", "bees", "--rule", "all"]):
-        finished = command("feeds", *gone)
-        assert finished.code == 1
-        assert finished.err.count("\n") == 1
-
-
 def test_digests_can_be_offered_previewed_and_removed(command: Command, filled: Path) -> None:
     offered = command(
         "digests", "add", "weekly", "--rule", "Bees", "--at", "mon 08:00", "--timezone", "America/Regina"

@@ -37,7 +37,10 @@ def one_line(finished: Finished, code: int) -> str:
         (["labels", "lst"], "No such command 'lst'. Did you mean 'list'? (see `labelcast labels --help`)"),
         (["posts", "--lable", "x"], "No such option: --lable"),
         (["posts", "--limit", "many"], "Invalid value for '--limit'"),
-        (["posts", "--state", "lost"], "'lost' is not one of 'live', 'scheduled', 'draft', 'deleted'"),
+        (
+            ["posts", "--state", "lost"],
+            "'lost' is not one of 'live', 'private', 'scheduled', 'draft', 'deleted'",
+        ),
         (["feeds", "add", "x"], "Missing option '--rule'"),
         (["feeds", "show", "all", "--format", "pdf"], "Invalid value for '--format'"),
         (["posts", "--label", "a and (b"], "the bracket"),

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 
+from feeds.readership import readers
 from feeds.selection import add_feed, remove_feed
 from labelcast.settings import load_settings
 from labelcast.wiring import Wiring
@@ -41,5 +43,28 @@ def test_a_feed_configured_while_it_runs_is_published_and_goes_again(wiring: Wir
     published(scheduler, blog)
     assert "All boats" in (blog / "public" / "feeds" / "boats.atom").read_text(encoding="utf-8")
     with wiring.database.write() as connection:
-        remove_feed(connection, "boats")
+        remove_feed(connection, "boats", now=NOW)
     assert published(scheduler, blog) == {"all.atom"}
+
+
+def test_it_serves_feeds_as_the_settings_say(
+    wiring: Wiring, blog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LABELCAST_FEEDS__ALIASES", "MyBlog=all.rss")
+    monkeypatch.setenv("LABELCAST_FEEDS__POLLS_AN_HOUR", "40")
+    served = Wiring(load_settings(blog / "labelcast.toml"))
+    client = TestClient(served.app())
+    assert client.get("/MyBlog").headers["content-type"] == "application/rss+xml; charset=utf-8"
+    assert [client.get("/feeds/all.atom").status_code for _ in range(11)] == [200] * 10 + [429]
+    served.close()
+
+
+def test_who_reads_feeds_is_counted(wiring: Wiring) -> None:
+    client = TestClient(wiring.app())
+    for agent in ("newsboat", "newsboat", "NetNewsWire"):
+        client.get("/feeds/all.atom", headers={"User-Agent": agent})
+    now = datetime.now(UTC)
+    wiring.readership.flush(now)
+    with wiring.database.read() as connection:
+        (counted,) = readers(connection, now=now).values()
+    assert counted.clients == 2

@@ -48,6 +48,7 @@ def test_the_keys_are_those_of_the_design() -> None:
         ),
         *("mail.transport", "mail.from", "mail.reply_to", "mail.postal_address", "mail.connections"),
         *("feeds.entries", "feeds.content", "feeds.public_dir", "feeds.hubs"),
+        *("feeds.aliases", "feeds.renamed", "feeds.polls_an_hour"),
         *("web.host", "web.port", "scheduler.tick_seconds"),
     }
 
@@ -98,6 +99,11 @@ def test_paths_are_meant_from_the_folder_of_the_file(file: Path) -> None:
     assert settings.mail.transport == f"maildir:{file.parent}/outbox"
 
 
+def test_a_place_for_files_may_be_a_url(file: Path) -> None:
+    settings = read(file, SECRET + '[feeds]\npublic_dir = "s3://bucket/blog"\n')
+    assert settings.feeds.public_dir == "s3://bucket/blog"
+
+
 @pytest.mark.parametrize(
     "url", ["sqlite:////var/lib/blog.db", "sqlite:///:memory:", "postgresql+psycopg://me:pw@db/blog"]
 )
@@ -121,6 +127,8 @@ def test_secrets_rotate_newest_first(file: Path) -> None:
         ("site_title = 5\n", "labelcast.toml: site_title: Input should be a valid string"),
         ('site_title = "a\\nb"\n', "labelcast.toml: site_title: holds a line break"),
         ('site_url = "example.org"\n', "labelcast.toml: site_url: 'example.org' is no web address"),
+        ('[feeds]\nhubs = "hub.example"\n', "labelcast.toml: feeds.hubs: 'hub.example' is no hub's address"),
+        ('[feeds]\naliases = ["Blog"]\n', "labelcast.toml: feeds.aliases: 'Blog' is no alias: write it as"),
         ('timezone = "Mars/Olympus"\n', "labelcast.toml: timezone: 'Mars/Olympus' is no timezone"),
         ('timezone = "../etc"\n', "labelcast.toml: timezone: '../etc' is no timezone"),
         ('language = "en_US!"\n', "labelcast.toml: language: 'en_US!' is no language tag"),

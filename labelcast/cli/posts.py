@@ -17,6 +17,7 @@ class State(StrEnum):
     """A post's state, as it is typed."""
 
     LIVE = "live"
+    PRIVATE = "private"
     SCHEDULED = "scheduled"
     DRAFT = "draft"
     DELETED = "deleted"

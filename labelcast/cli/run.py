@@ -34,4 +34,4 @@ def command(
         app = wiring.app(trouble=ticking.trouble if ticking else None) if not no_web else None
         if not no_web:
             say(f"serving http://{settings.web.host}:{settings.web.port}/ (stop with Ctrl-C)")
-        Service(ticking, app, host=settings.web.host, port=settings.web.port).run()
+        Service(ticking or wiring.web_scheduler(), app, host=settings.web.host, port=settings.web.port).run()

@@ -1,0 +1,97 @@
+"""What the scheduler is handed to do: posts released, feeds built and told of, digests sent."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from database import Database
+from digests.engine import Engine
+from feeds.announcing import Announcer
+from feeds.readership import Readership
+from feeds.selection import changes
+from labelcast.publishing import SitePublisher
+from posts.intake import has_scheduled, release_scheduled
+from scheduler import Duty
+from web.counting import Counting
+
+
+class Duties:
+    """What is to be done when it is due, over one database.
+
+    ``enough``, made anew for each run of sending, ends it early; ``stopping`` tells that the process is about
+    to end; ``progress`` is told of each message.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        engine: Engine,
+        site: SitePublisher,
+        *,
+        announcer: Announcer,
+        readership: Readership,
+        counting: Counting,
+        enough: Callable[[], Callable[[], bool]],
+        stopping: Callable[[], bool],
+        progress: Callable[[int], None] = lambda _count: None,
+    ) -> None:
+        self._database = database
+        self._engine = engine
+        self._site = site
+        self._announcer = announcer
+        self._readership = readership
+        self._counting = counting
+        self._enough = enough
+        self._stopping = stopping
+        self._progress = progress
+        self._published: str | None = None
+
+    def all(self) -> list[Duty]:
+        """In the order of a tick: first what becomes visible, then who is told of it."""
+        engine = self._engine
+        return [
+            Duty("scheduled posts", self._has_scheduled, self._release),
+            Duty("feeds", self._has_changed, self._publish),
+            Duty("hubs", self._announcer.is_due, self._announcer.announce),
+            Duty("digests", engine.has_plans, lambda now: str(engine.plan(now))),
+            Duty("editions", engine.has_unrendered, lambda now: f"{engine.render(now)} editions rendered"),
+            Duty("deliveries", engine.has_mail, self._deliver, waits_for=engine.waits_for),
+            counting_readers(self._readership),
+        ]
+
+    def _has_scheduled(self, now: datetime) -> bool:
+        with self._database.read() as connection:
+            return has_scheduled(connection, now=now)
+
+    def _release(self, now: datetime) -> str:
+        with self._database.write() as connection:
+            return f"{release_scheduled(connection, now=now)} scheduled posts are live"
+
+    def _changes(self) -> str:
+        with self._database.read() as connection:
+            return changes(connection)
+
+    def _has_changed(self, _now: datetime) -> bool:
+        return self._changes() != self._published
+
+    def _publish(self, _now: datetime) -> str | None:
+        seen = self._changes()
+        report = self._site.publish()
+        self._published = seen
+        self._counting.built(len(report.written))
+        if not report.written and not report.removed:
+            return None
+        where = self._site.place
+        return f"{len(report.written)} documents written to {where}, {len(report.removed)} removed"
+
+    def _deliver(self, now: datetime) -> str | None:
+        report = self._engine.deliver(
+            now, enough=self._enough(), stopping=self._stopping, progress=self._progress
+        )
+        if report.trouble:
+            raise ConnectionError(str(report))
+        return str(report) or None
+
+
+def counting_readers(readership: Readership) -> Duty:
+    """The one duty of a process that only serves the web: what it counted is in no other's memory."""
+    return Duty("readers", readership.is_due, readership.flush)
