@@ -64,7 +64,7 @@ def add_feed(
     """
     there = configured_feed(connection, slug)
     if there is not None and not replace:
-        raise FeedError(f"feed {slug}: there is one already; remove it first, or replace it")
+        raise FeedError(f"feed {slug}: there is one already; configure it anew with --replace")
     if there is None:
         _require_free(connection, slug)
     _check(slug, title=title, subtitle=subtitle, language=language, content=content, ordering=ordering)

@@ -9,7 +9,6 @@ from feeds.frames import EntryTexts, FeedTexts
 
 ATOM = "http://www.w3.org/2005/Atom"
 HISTORY = "http://purl.org/syndication/history/1.0"
-MEDIA = "http://search.yahoo.com/mrss/"
 SEARCH = "http://a9.com/-/spec/opensearch/1.1/"
 TOMBSTONES = "http://purl.org/atompub/tombstones/1.0"
 LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"

@@ -67,7 +67,7 @@ class ConfigFileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What became of one table of the file: ``added``, ``changed`` or ``unchanged``."""
+    """What became of one table of the file: ``added``, ``changed`` or ``unchanged``; and who reads it now."""
 
     kind: str
     slug: str
@@ -180,9 +180,11 @@ def _apply_feed(connection: Connection, slug: str, table: Mapping[str, Any], now
 
     options = {_FEED_COLUMNS.get(key, key): value for key, value in table.items() if key != "rule"}
     rule = parse(table["rule"])
-    return _compared(
+    was_private = (standing() or {}).get("private", False)
+    did = _compared(
         standing, lambda: add_feed(connection, slug=slug, rule=rule, now=now, replace=True, **options)
     )
+    return f"{did}; it is public now" if was_private and not table.get("private") else did
 
 
 def _apply_digest(

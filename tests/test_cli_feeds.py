@@ -86,7 +86,7 @@ def test_feeds_can_be_configured_listed_and_removed(command: Command, filled: Pa
     assert "hives\tBees and not C++\tHives\t25\t\t0\thttps://blog.example/feeds/hives.atom" in command(
         "feeds", "list"
     ).text.split("\n")
-    assert "remove it first" in refused(command, "feeds", "add", "hives", "--rule", "all")
+    assert "--replace" in refused(command, "feeds", "add", "hives", "--rule", "all")
     assert command("feeds", "remove", "hives").err == "feed hives: removed\n"
     assert set(listed(command)) == SLUGS
     assert "no such configured feed" in refused(command, "feeds", "remove", "hives")
@@ -197,7 +197,8 @@ def test_a_private_feed_is_read_with_a_key_until_it_is_revoked(command: Command,
     assert command("feeds", "grants", "inner").text.startswith("ann@example.org\t")
     assert "has no key to it" in refused(command, "feeds", "revoke", "inner", "ann@example.org")
     assert "none that is configured so" in refused(command, "feeds", "grant", "bees", "ann@example.org")
-    assert command("feeds", "add", "inner", "--rule", "Board", "--replace").code == 0
+    replaced = command("feeds", "add", "inner", "--rule", "Board", "--replace")
+    assert replaced.err == "feed inner: changed, with the rule Board; it is public now\n"
     assert entries(command, "all") == ["Post 4", "Post 2", "Post 1"]
 
 
@@ -221,7 +222,7 @@ def test_feeds_as_a_file_keep_all_that_they_were_told(command: Command, filled: 
     assert listed(command) == before
     assert entries(command, "all") == ["Post 2", "Post 1"]
     (filled / "config.toml").write_text(exported.replace("private = true\n", ""), encoding="utf-8")
-    assert "feed inner: changed" in command("config", "apply", "config.toml").err
+    assert "feed inner: changed; it is public now\n" in command("config", "apply", "config.toml").err
     assert entries(command, "all") == ["Post 4", "Post 2", "Post 1"]
 
 

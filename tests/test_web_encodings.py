@@ -60,6 +60,10 @@ def test_no_header_is_an_error(accepts: str) -> None:
     assert choose(accepts) in {"identity", *CODINGS}
 
 
+def test_of_a_header_without_end_only_the_beginning_is_read_and_remembered() -> None:
+    assert choose("gzip" + " " * 10_000 + ", br") == "gzip"
+
+
 @given(st.permutations(["gzip", "br", "zstd", "identity"]))
 def test_weights_rank_and_order_does_not(names: list[str]) -> None:
     ranked = [f"{name};q=0.{9 - rank}" for rank, name in enumerate(names)]

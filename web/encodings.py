@@ -10,6 +10,9 @@ Coding = Literal["identity", "br", "zstd", "gzip"]
 # Below this a compressed answer is no smaller.
 WORTH_COMPRESSING = 500
 
+# No client says more; and what anyone may send must not fill the memory below.
+_LONGEST = 1000
+
 # The smallest first (a feed of 100 KB becomes 27.6, 28.0 and 29.2 KB): of those that a client wants alike it
 # gets the first here.
 CODINGS: tuple[Coding, ...] = ("br", "zstd", "gzip")
@@ -20,14 +23,18 @@ def encode(body: bytes, coding: Coding) -> bytes:
     return body if coding == "identity" else ENCODERS[coding](body)
 
 
-@lru_cache(maxsize=512)
 def choose(accepts: str | None) -> Coding:
     """The coding that the value of Accept-Encoding (None: there is none) asks for (RFC 9110, 12.5.3).
 
     ``identity`` when it asks for nothing that there is: an answer it may not be able to read is better than
     none, and a client that says nothing may be unable to read any coding.
     """
-    weights = _weights(accepts or "")
+    return _chosen((accepts or "")[:_LONGEST])
+
+
+@lru_cache(maxsize=512)
+def _chosen(accepts: str) -> Coding:
+    weights = _weights(accepts)
     anything = weights.get("*", 0.0)
     # Unless it is named, the plain form is what a client takes when it gets nothing better.
     plain = weights.get("identity", anything)

@@ -13,6 +13,8 @@ from web.encodings import WORTH_COMPRESSING, Coding, choose, encode, weight_of
 
 # An entity tag: what stands between the quotes may hold a comma.
 _TAG = re.compile(r'(?:W/)?("[^"]*")|(\*)')
+# Of a header no more is read: short answers are given where nobody else is answered meanwhile.
+_LONGEST = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +90,16 @@ def client_has(
 
 
 def tags_in(none_match: Sequence[str]) -> list[str]:
-    """The entity tags in values of If-None-Match, each with its quotes and without ``W/``; or ``*``."""
-    return [tag or star for value in none_match for tag, star in _TAG.findall(value)]
+    """The entity tags in values of If-None-Match, each with its quotes and without ``W/``; or ``*``.
+
+    Of very long values those at the beginning.
+    """
+    return [tag or star for tag, star in _TAG.findall(",".join(none_match)[:_LONGEST])]
 
 
 def wants_difference(a_im: str) -> bool:
     """Whether a value of A-IM takes just the new entries of a feed (RFC 3229, 10.5.3)."""
-    for item in a_im.lower().split(","):
+    for item in a_im[:_LONGEST].lower().split(","):
         manipulation, *parameters = (part.strip() for part in item.split(";"))
         if manipulation == "feed":
             return weight_of(parameters) > 0

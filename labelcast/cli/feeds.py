@@ -112,10 +112,11 @@ def add(
     ] = False,
 ) -> None:
     """Configure a feed. Each label has one without."""
-    from feeds.selection import add_feed
+    from feeds.configured import add_feed, configured_feed
 
     with opened(context) as wiring, wiring.database.write() as connection:
         parsed = read_rule(connection, rule)
+        before = configured_feed(connection, slug)
         add_feed(
             connection,
             slug=slug,
@@ -131,7 +132,8 @@ def add(
             replace=replace,
         )
     kind = "private feed" if private else "feed"
-    say(f"{kind} {slug}: added, with the rule {parsed}")
+    opened_up = "; it is public now" if before is not None and before.is_private and not private else ""
+    say(f"{kind} {slug}: {'added' if before is None else 'changed'}, with the rule {parsed}{opened_up}")
 
 
 @app.command("remove")
