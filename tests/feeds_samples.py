@@ -1,5 +1,6 @@
 """Posts, feeds and heads for the tests of formats: two posts by hand, any others by hypothesis."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -21,6 +22,8 @@ from posts.model import Enclosure
 from posts.rules import HasLabel
 
 GOLDEN = Path(__file__).parent / "data" / "feeds"
+# The specification's own words (https://jsonfeed.org/version/1.1), as far as a schema can say them.
+JSON_FEED_SCHEMA = json.loads((GOLDEN / "jsonfeed-1.1.schema.json").read_bytes())
 NAMES = {
     "a": "http://www.w3.org/2005/Atom",
     "at": "http://purl.org/atompub/tombstones/1.0",

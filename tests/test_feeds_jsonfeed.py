@@ -16,6 +16,7 @@ from tests.feeds_samples import (
     AT,
     BARE,
     HEADS,
+    JSON_FEED_SCHEMA,
     LONG,
     POST,
     SITE,
@@ -28,57 +29,6 @@ from tests.feeds_samples import (
 )
 
 both = pytest.mark.parametrize("form", [JSON_FEED, JSON_FEED_SUMMARY], ids=lambda form: form.content)
-
-# The specification's own words (https://jsonfeed.org/version/1.1), as far as a schema can say them; and
-# nothing that is none of them.
-_TEXT = {"type": "string", "minLength": 1}
-_URL = {"type": "string", "format": "uri", "minLength": 1}
-_MOMENT = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([+-]\d\d:\d\d|Z)$"}
-
-
-def _object(required: list[str], **properties: Any) -> dict[str, Any]:
-    return {"type": "object", "required": required, "properties": properties, "additionalProperties": False}
-
-
-def _list(of: Any) -> dict[str, Any]:
-    return {"type": "array", "items": of, "minItems": 1}
-
-
-_AUTHORS = _list(_object(["name"], name=_TEXT))
-_ITEM = _object(
-    ["id"],
-    id=_TEXT,
-    url=_URL,
-    title=_TEXT,
-    content_html=_TEXT,
-    content_text=_TEXT,
-    summary=_TEXT,
-    image=_URL,
-    date_published=_MOMENT,
-    date_modified=_MOMENT,
-    authors=_AUTHORS,
-    tags={"type": "array", "items": _TEXT, "minItems": 1, "uniqueItems": True},
-    language=_TEXT,
-    attachments=_list(
-        _object(
-            ["url", "mime_type"], url=_URL, mime_type=_TEXT, size_in_bytes={"type": "integer", "minimum": 1}
-        )
-    ),
-)
-_ITEM["anyOf"] = [{"required": ["content_html"]}, {"required": ["content_text"]}]
-SCHEMA = _object(
-    ["version", "title", "items"],
-    version={"const": "https://jsonfeed.org/version/1.1"},
-    title=_TEXT,
-    home_page_url=_URL,
-    feed_url=_URL,
-    description=_TEXT,
-    next_url=_URL,
-    authors=_AUTHORS,
-    language=_TEXT,
-    hubs=_list(_object(["type", "url"], type=_TEXT, url=_URL)),
-    items={"type": "array", "items": _ITEM},
-)
 
 
 def told(form: JsonFormat, *posts: PostContent, **head: Any) -> Any:
@@ -93,7 +43,7 @@ def item(form: JsonFormat, post: PostContent) -> Any:
 
 @both
 def test_a_feed_is_valid_by_its_specification(form: JsonFormat) -> None:
-    validator = jsonschema.Draft202012Validator(SCHEMA)
+    validator = jsonschema.Draft202012Validator(JSON_FEED_SCHEMA)
     site = replace(SITE, hubs=("https://hub.example/",))
     feeds = [told(form, POST, BARE, LONG, site=site, **head) for head in HEADS.values()]
     for feed in [*feeds, told(form), told(form, BARE, spec=replace(SPEC, language=None, subtitle="x"))]:
