@@ -20,6 +20,7 @@ from feeds.membership import is_archived
 from feeds.memory import Memory
 from feeds.moments import whole_seconds
 from feeds.paging import Place, read_place
+from feeds.parts import PartBuilder
 from feeds.selection import FeedState, current_feed
 from feeds.site import Content, FeedSite
 from feeds.specs import with_content
@@ -65,7 +66,7 @@ class _Draft:
 class FeedBuilder(Assembler):
     """Builds a site's feeds from one database, and remembers them.
 
-    Thread-safe; make one and keep it, for it grows warm.
+    Thread-safe; make one and keep it, for it grows warm. ``parts`` builds parts of feeds.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class FeedBuilder(Assembler):
         super().__init__(database, site, fragments=fragments, per_document=per_document, clock=clock)
         self._built: Memory[tuple[object, ...], BuiltFeed] = Memory(limit=memory)
         self._versions: Memory[tuple[str, str], Held] = Memory(limit=VERSIONS_BYTES)
+        self.parts = PartBuilder(self)
 
     def build(
         self,

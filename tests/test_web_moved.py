@@ -1,15 +1,19 @@
 """Feed addresses of Blogger, WordPress, Ghost, Hugo and others, read as what they ask for."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feeds.parts import MAX_ENTRIES, PartSpec
 from posts.rules import And, HasLabel, Not, Or, Rule
-from web.asked import Asked, BadRequest, Part, Span
-from web.blogger import MAX_RESULTS, read_blogger
+from web.asked import Asked, BadRequest
+from web.blogger import read_blogger, write_blogger
 from web.moved import MOVED, MovedFeeds
+from web.resolving import split_address
 
 READ = MovedFeeds().read
 
@@ -32,6 +36,9 @@ def blogger(path: str, **query: str) -> Asked:
         ("default/-/MEK", None, HasLabel("MEK"), "full"),
         ("default/-/MEK/", None, HasLabel("MEK"), "full"),
         ("summary/-/U.S.%20politics", None, HasLabel("U.S. politics"), "summary"),
+        ("default/-/", "all", None, "full"),
+        ("default/-/C++", None, HasLabel("C++"), "full"),
+        ("default/-/a/a", None, HasLabel("a"), "full"),
         ("default/-/C%2B%2B/AC%2FDC", None, And((HasLabel("C++"), HasLabel("AC/DC"))), "full"),
         ("default/-/%D8%A7%DB%8C%D8%B1%D8%A7%D9%86", None, HasLabel("ایران"), "full"),
     ],
@@ -68,15 +75,28 @@ def test_bloggers_parameters_and_their_limits() -> None:
         redirect="false",
         v="2",
     )
-    assert asked.part == Part(
-        limit=MAX_RESULTS,
+    assert asked.part == PartSpec(
+        limit=MAX_ENTRIES,
         start=26,
-        published=Span(datetime(2026, 3, 8, 7, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)),
+        published=(datetime(2026, 3, 8, 7, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)),
     )
     by_update = blogger("default", orderby="updated", updated_min="2026-01-01T00:00:00 00:00")
-    assert by_update.part == Part(updated=Span(datetime(2026, 1, 1, tzinfo=UTC)), ordering="updated")
-    assert blogger("default", max_results="25", start_index="1", orderby="published").part is None
-    assert blogger("default", max_results="0").part == Part(limit=0)
+    assert by_update.part == PartSpec(updated=(datetime(2026, 1, 1, tzinfo=UTC), None), ordering="updated")
+    assert blogger("default", max_results="0").part == PartSpec(limit=0)
+
+
+def test_what_says_nothing_of_a_part_asks_for_none() -> None:
+    for query in (
+        {"redirect": "false", "v": "2", "callback": "x"},
+        {"orderby": "published", "alt": "atom"},
+        {"updated_min": "2026-01-01T00:00:00Z"},
+        {"max_results": "", "start_index": "", "orderby": ""},
+    ):
+        assert blogger("default/-/a", **query) == blogger("default/-/a")
+    # A feed of ours may show another number of posts.
+    for query in ({"max_results": "25"}, {"start_index": "1"}, {"orderby": "updated", "max_results": "25"}):
+        assert blogger("default", **query).part is not None
+    assert blogger("default", alt="json").part == PartSpec()
 
 
 @pytest.mark.parametrize(
@@ -112,11 +132,61 @@ A, B, C = HasLabel("a"), HasLabel("b"), HasLabel("c d")
         ("oil label:a -gas", A, "oil -gas"),
         ("|label:a||label:b|", Or((A, B)), None),
         ("label:", None, "label:"),
+        ("label:a|label:a label:a", A, None),
+        ("label:C++", HasLabel("C++"), None),
     ],
 )
 def test_bloggers_q_is_a_rule_and_words(q: str, rule: Rule | None, words: str | None) -> None:
     asked = blogger("default", q=q)
     assert (asked.rule, asked.query) == (rule, words)
+
+
+def test_more_labels_than_a_rule_may_have_are_told() -> None:
+    several = "|".join(f"label:l{number}" for number in range(101))
+    with pytest.raises(BadRequest, match="more than 100 labels"):
+        blogger("default", q=several)
+    with pytest.raises(BadRequest, match="more than 100 labels"):
+        blogger("default/-/" + "/".join(f"l{number}" for number in range(101)))
+
+
+LABELS = st.sampled_from(["a", "B", "c d", "C++", "AC/DC", "ایران", "..", "a|b", "x-", "50%", "#1"])
+TERMS = st.builds(lambda minus, name: f'{minus}label:"{name}"', st.sampled_from(["", "-"]), LABELS)
+MOMENTS = st.integers(0, 4 * 10**9).map(lambda seconds: datetime.fromtimestamp(seconds, UTC).isoformat())
+
+
+@given(
+    kind=st.sampled_from(["default", "full", "summary"]),
+    labels=st.lists(LABELS, max_size=3),
+    q=st.lists(st.lists(TERMS, min_size=1, max_size=3).map("|".join) | st.just("oil -gas"), max_size=3),
+    query=st.fixed_dictionaries(
+        {},
+        optional={
+            "alt": st.sampled_from(["atom", "rss", "json"]),
+            "orderby": st.sampled_from(["published", "updated"]),
+            "max-results": st.integers(0, 999).map(str),
+            "start-index": st.integers(1, 999).map(str),
+            "published-min": MOMENTS,
+            "published-max": MOMENTS,
+            "updated-min": MOMENTS,
+            "updated-max": MOMENTS,
+        },
+    ),
+    start=st.integers(1, 99),
+)
+def test_what_is_read_is_written_again_with_another_start(
+    kind: str, labels: list[str], q: list[str], query: dict[str, str], start: int
+) -> None:
+    path = "/".join([f"/feeds/posts/{kind}", *(["-"] if labels else []), *map(encoded, labels)])
+    asked = read_blogger(path, query | {"q": " ".join(q)})
+    assert asked is not None
+    written = write_blogger(asked, start=start)
+    again = read_blogger(*split_address(f"/{written}"))
+    assert again == replace(asked, part=replace(asked.part or PartSpec(), start=start))
+    assert "/../" not in written
+
+
+def encoded(name: str) -> str:
+    return quote(name, safe="")
 
 
 @given(

@@ -1,9 +1,9 @@
 """What an address asks for: which feed, in which format, and which part of it."""
 
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 
-from feeds.site import Content, Ordering
+from feeds.parts import PartSpec
+from feeds.site import Content
 from posts.rules import Rule
 
 
@@ -12,31 +12,13 @@ class BadRequest(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """From an instant on, and up to another, itself not included; None: no bound."""
-
-    since: datetime | None = None
-    until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Some of a feed's posts: ``limit`` of them from the ``start``-th (from 1) on, of these times."""
-
-    limit: int = 25
-    start: int = 1
-    published: Span = field(default=Span())
-    updated: Span = field(default=Span())
-    ordering: Ordering = "published"
-
-
-@dataclass(frozen=True, slots=True)
 class Asked:
     """A feed by its ``name`` or by a ``rule``.
 
-    ``content`` None is as the feed has it, ``part`` None its newest posts. With a ``number`` it is one of the
-    feed's archive documents, in its ``edition`` where it has several; with ``before`` the page of older posts
-    that begins there. ``is_ours``: by an address of ours, where any but the canonical one leads there.
+    ``content`` None is as the feed has it, ``part`` None its newest posts; a ``part`` stood at an address of
+    Blogger's. With a ``number`` it is one of the feed's archive documents, in its ``edition`` where it has
+    several; with ``before`` the page of older posts that begins there. ``is_ours``: by an address of ours,
+    where any but the canonical one leads there.
     """
 
     name: str | None
@@ -44,7 +26,7 @@ class Asked:
     rule: Rule | None = None
     content: Content | None = None
     query: str | None = None
-    part: Part | None = None
+    part: PartSpec | None = None
     number: int | None = None
     edition: str | None = None
     before: str | None = None

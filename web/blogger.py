@@ -1,19 +1,23 @@
 """Blogger's feed addresses and their parameters, so that a blog can move here with its readers. All pure.
 
-``/feeds/posts/default``, ``/feeds/posts/summary/-/LABEL/LABEL?alt=rss&max-results=5&start-index=6&…``
+``/feeds/posts/default``, ``/feeds/posts/summary/-/LABEL/LABEL?alt=rss&max-results=5&start-index=6&…``; what
+is read can be written again, with another start.
 """
 
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from urllib.parse import unquote
+from itertools import takewhile
+from urllib.parse import quote, unquote, urlencode
 
-from posts.rules import And, HasLabel, Not, Or, Rule
-from web.asked import Asked, BadRequest, Part, Span
+from feeds.parts import GDATA_SUFFIX, MAX_ENTRIES, PartSpec
+from posts.rules import MAX_LABELS, And, HasLabel, Not, Or, Rule
+from posts.selecting import ALWAYS, Range
+from web.asked import Asked, BadRequest
 
-MAX_RESULTS = 150
-_ADDRESS = re.compile(r"/feeds/(?:\d+/)?posts/(default|full|summary)(?:/-/(.+?))?/?")
-_SUFFIXES = {"": "atom", "atom": "atom", "rss": "rss", "json": "gdata"}
+_ADDRESS = re.compile(r"/feeds/(?:\d+/)?posts/(default|full|summary)(?:/-/(.*?))?/?")
+_SUFFIXES = {"": "atom", "atom": "atom", "rss": "rss", "json": GDATA_SUFFIX}
+_ALT = {suffix: alt for alt, suffix in _SUFFIXES.items() if alt != "atom"}
 _TERM = re.compile(r'(-?)(?:(label):)?("[^"]*"|[^\s|]+)|(\|)')
 
 
@@ -33,33 +37,68 @@ def read_blogger(path: str, query: Mapping[str, str]) -> Asked | None:
     rules = [_label(name) for name in labels if name.strip()]
     asked_rules, text = _read_q(query.get("q", ""))
     rule = _all_of([*rules, *asked_rules])
+    part = _part(query)
     return Asked(
         name=None if rule else "all",
         rule=rule,
         suffix=suffix,
         content="summary" if found[1] == "summary" else "full",
         query=text or None,
-        part=_part(query),
+        # Whoever reads Blogger's JSON looks for its numbers too.
+        part=PartSpec() if part is None and suffix == GDATA_SUFFIX else part,
     )
 
 
-def _part(query: Mapping[str, str]) -> Part | None:
+def write_blogger(asked: Asked, *, start: int) -> str:
+    """The address, below that of the site, of what ``read_blogger`` read, but starting at another post.
+
+    It is asked for a ``part``. Of all that were read alike one address comes.
+    """
+    part = asked.part or PartSpec()
+    rules = _conjuncts(asked.rule)
+    in_path = list(takewhile(_fits_path, rules))
+    words = [*map(_term, rules[len(in_path) :]), *([asked.query] if asked.query else [])]
+    path = "feeds/posts/" + ("summary" if asked.content == "summary" else "default")
+    if in_path:
+        path += "/-/" + "/".join(
+            quote(str(one.name), safe="") for one in in_path if isinstance(one, HasLabel)
+        )
+    told = {
+        "alt": _ALT[asked.suffix],
+        "q": " ".join(words),
+        "orderby": "updated" if part.ordering == "updated" else "",
+        "published-min": _written(part.published[0]),
+        "published-max": _written(part.published[1]),
+        "updated-min": _written(part.updated[0]),
+        "updated-max": _written(part.updated[1]),
+        "start-index": str(start) if start > 1 else "",
+        "max-results": str(part.limit),
+    }
+    return f"{path}?{urlencode({name: text for name, text in told.items() if text}, quote_via=quote)}"
+
+
+def _part(query: Mapping[str, str]) -> PartSpec | None:
     """The part of the feed that is asked for; None when it is the newest, as many as the feed shows."""
-    ordering = query.get("orderby", "published")
+    ordering = query.get("orderby") or "published"
     if ordering not in {"published", "updated", "starttime", "lastmodified"}:
         raise BadRequest(f"orderby={ordering[:40]!r}: use published or updated")
     by_update = ordering in {"updated", "lastmodified"}
-    published = Span(_instant(query, "published-min"), _instant(query, "published-max"))
-    updated = Span(_instant(query, "updated-min"), _instant(query, "updated-max"))
-    asked = Part(
-        limit=min(_number(query, "max-results", 25, least=0), MAX_RESULTS),
+    published = _range(query, "published")
+    updated = _range(query, "updated")
+    asked = PartSpec(
+        limit=min(_number(query, "max-results", 25, least=0), MAX_ENTRIES),
         start=_number(query, "start-index", 1, least=1),
         published=published,
         # As Blogger has it: without that order these are not looked at.
-        updated=updated if by_update else Span(),
+        updated=updated if by_update else ALWAYS,
         ordering="updated" if by_update else "published",
     )
-    return None if asked == Part() else asked
+    is_counted = bool(query.get("max-results") or query.get("start-index"))
+    return asked if is_counted or asked != PartSpec() else None
+
+
+def _range(query: Mapping[str, str], name: str) -> Range:
+    return _instant(query, f"{name}-min"), _instant(query, f"{name}-max")
 
 
 def _number(query: Mapping[str, str], name: str, default: int, *, least: int) -> int:
@@ -85,7 +124,7 @@ def _instant(query: Mapping[str, str], name: str) -> datetime | None:
 
 def _read_q(text: str) -> tuple[list[Rule], str]:
     """The labels of a ``q`` (``label:A|label:B``: either; ``-label:A``: not; a blank: and), and its words."""
-    groups: list[list[Rule]] = []
+    groups: list[dict[Rule, None]] = []
     words = []
     is_or = False
     for minus, is_label, term, bar in _TERM.findall(text):
@@ -98,11 +137,13 @@ def _read_q(text: str) -> tuple[list[Rule], str]:
             rule = _label(name)
             negated: Rule = Not(rule) if minus else rule
             if is_or and groups:
-                groups[-1].append(negated)
+                groups[-1][negated] = None
             else:
-                groups.append([negated])
+                groups.append({negated: None})
         is_or = False
-    return [Or(tuple(group)) if len(group) > 1 else group[0] for group in groups], " ".join(words)
+    if sum(map(len, groups)) > MAX_LABELS:
+        raise BadRequest(f"q: more than {MAX_LABELS} labels in it")
+    return [Or(tuple(group)) if len(group) > 1 else next(iter(group)) for group in groups], " ".join(words)
 
 
 def _label(name: str) -> HasLabel:
@@ -113,6 +154,42 @@ def _label(name: str) -> HasLabel:
 
 
 def _all_of(rules: list[Rule]) -> Rule | None:
-    if len(rules) < 2:
-        return rules[0] if rules else None
-    return And(tuple(rules))
+    several = list(dict.fromkeys(rules))
+    if len(several) > MAX_LABELS:
+        raise BadRequest(f"more than {MAX_LABELS} labels in one address")
+    if len(several) < 2:
+        return several[0] if several else None
+    return And(tuple(several))
+
+
+def _conjuncts(rule: Rule | None) -> list[Rule]:
+    """What ``_all_of`` was given."""
+    if rule is None:
+        return []
+    return list(rule.rules) if isinstance(rule, And) else [rule]
+
+
+def _fits_path(rule: Rule) -> bool:
+    """Whether it is a label that can stand in a path: one of dots alone would be taken out of it."""
+    return isinstance(rule, HasLabel) and rule.name not in {".", ".."}
+
+
+def _term(rule: Rule) -> str:
+    """A rule as ``_read_q`` reads it."""
+    match rule:
+        case Or(rules):
+            return "|".join(map(_term, rules))
+        case Not(HasLabel(name)):
+            return f"-label:{_quoted(name)}"
+        case HasLabel(name):
+            return f"label:{_quoted(name)}"
+        case _:
+            raise ValueError(f"{rule}: Blogger has no words for it")
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"' if re.search(r"[\s|]", name) else name
+
+
+def _written(moment: datetime | None) -> str:
+    return "" if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -12,10 +12,13 @@ from starlette.routing import BaseRoute
 
 from feeds.addresses import AddressError
 from feeds.build import BuiltFeed, FeedBuilder
+from feeds.parts import PartSpec
+from feeds.ruling import name_of_rule, stranger_in
 from posts.lookup import load_labels
-from posts.rules import HasLabel
+from posts.loosely import LooseLabels
 from web.answers import CROSS_ORIGIN, Answer, Reply
 from web.asked import Asked, BadRequest
+from web.blogger import write_blogger
 from web.encodings import CODINGS, Coding
 from web.missing import Missing
 from web.private import may_have, unauthorized
@@ -59,6 +62,7 @@ class FeedPages:
         self._note = note
         self._answered = answered
         self._extra = extra
+        self._loose = LooseLabels()
 
     def routes(self) -> list[BaseRoute]:
         """One route, for all addresses of feeds."""
@@ -122,7 +126,7 @@ class FeedPages:
         except AddressError as error:
             return self._missing.rule(request, str(error))
         if asked is None or built is None:
-            return self._missing.label(request, _name(asked))
+            return self._missing.label(request, self._unknown(asked))
         return asked, built
 
     def _is_let_in(self, request: Request, built: BuiltFeed) -> bool:
@@ -133,27 +137,52 @@ class FeedPages:
         name = self._named(asked)
         if name is None:
             return None
+        if asked.part is not None:
+            return self._part(asked, name, asked.part)
         if asked.number is not None:
             return self._builder.archive(
                 name, asked.number, asked.suffix, content=asked.content, edition=asked.edition
             )
-        return self._builder.build(
+        built = self._builder.build(
             name, asked.suffix, content=asked.content, query=asked.query, before=asked.before
+        )
+        # Under a rule nothing private ever stood elsewhere: who asks so must not learn that there is such.
+        return None if built and asked.rule and built.spec.is_private else built
+
+    def _part(self, asked: Asked, name: str, part: PartSpec) -> BuiltFeed | None:
+        home = self._builder.site.home_url
+        return self._builder.parts.build(
+            name,
+            asked.suffix,
+            part,
+            address=lambda start: home + write_blogger(asked, start=start),
+            content=asked.content,
+            query=asked.query,
         )
 
     def _named(self, asked: Asked) -> str | None:
-        """The name of the feed; None when it has none: that of a part, or of a rule of several labels."""
-        if asked.part is not None or not isinstance(asked.rule, HasLabel):
-            return asked.name if asked.rule is None and asked.part is None else None
+        """The name of the feed; None when it has none."""
+        if asked.rule is None:
+            return asked.name
         with self._builder.database.read() as connection:
-            found = load_labels(connection, [asked.rule.name]).named(asked.rule.name)
-        return None if found is None else found.slug
+            return name_of_rule(connection, asked.rule, guess=self._loose.find)
+
+    def _unknown(self, asked: Asked | None) -> str:
+        """What a person would call that which is not there."""
+        if asked is None:
+            return ""
+        if asked.rule is None:
+            return asked.name or ""
+        with self._builder.database.read() as connection:
+            return stranger_in(connection, asked.rule, guess=self._loose.find)
 
     def _moved(self, asked: Asked, built: BuiltFeed) -> str | None:
         """The canonical address of what was asked for, from the front page on, unless that was asked."""
+        if not asked.is_ours:
+            return None
         place = "/" + built.self_url.removeprefix(self._builder.site.home_url)
         canonical = read_ours(*split_address(place))
-        if not asked.is_ours or asked == canonical:
+        if asked == canonical:
             return None
         if self._serves_renamed and canonical == replace(asked, name=built.spec.slug):
             return None if self._is_renamed(asked.name) else place
@@ -213,10 +242,3 @@ def _plain(tag: str) -> str:
     for coding in CODINGS:
         tag = tag.removesuffix(f'-{coding}"') + '"' if tag.endswith(f'-{coding}"') else tag
     return tag
-
-
-def _name(asked: Asked | None) -> str:
-    """What a person would call what was asked for."""
-    if asked is None:
-        return ""
-    return asked.name or (str(asked.rule) if asked.rule else "")
