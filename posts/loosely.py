@@ -20,12 +20,17 @@ _SPELT = str.maketrans(
 )
 
 
-@lru_cache(maxsize=32768)
 def loose_slug(text: str) -> str:
     """A name or an address as WordPress has it: small letters without accents, hyphens for all else."""
     spelt = _APOSTROPHES.sub("", text.lower()).translate(_SPELT)
     plain = (char for char in unicodedata.normalize("NFKD", spelt) if unicodedata.category(char) != "Mn")
     return unicodedata.normalize("NFC", _SIGNS.sub("-", "".join(plain))).strip("-")
+
+
+@lru_cache(maxsize=32768)
+def _spellings(name: str) -> tuple[str, str]:
+    """As most systems have it, and as WordPress: "Q&A" is ``q-a`` with them, and ``qa`` with it."""
+    return loose_slug(name), loose_slug(_LEFT_OUT.sub("", name))
 
 
 class LooseLabels:
@@ -45,17 +50,13 @@ class LooseLabels:
         known = self._known
         if known is None or known[0] != as_of:
             known = self._known = as_of, _slugs(connection)
-        wanted = loose_slug(text)
-        return known[1].get(wanted) if wanted else None
+        return known[1].get(loose_slug(text))
 
 
 def _slugs(connection: Connection) -> dict[str, str]:
     query = select(label.c.name, label.c.slug).where(label.c.revision > UNMET).order_by(label.c.id)
-    rows = connection.execute(query).all()
-    found: dict[str, str] = {}
-    for name, slug in rows:
-        found.setdefault(loose_slug(name), slug)
-    for name, slug in rows:
-        # "Q&A" is "q-a" with most systems, and "qa" with WordPress.
-        found.setdefault(loose_slug(_LEFT_OUT.sub("", name)), slug)
-    return found
+    rows = [(_spellings(name), slug) for name, slug in connection.execute(query).all()]
+    # What is put in last stays: the label that was there first, and how most systems have it.
+    return {
+        spellings[place]: slug for place in (1, 0) for spellings, slug in reversed(rows) if spellings[place]
+    }

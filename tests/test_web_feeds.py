@@ -366,3 +366,28 @@ def test_addresses_of_other_systems_answer_with_the_feed_itself(stored: FeedsBlo
     assert client.get("/tag/none/feed/").status_code == 404
     assert client.get("/feeds/posts/default?max-results=x").status_code == 400
     assert client.get("/").headers["content-type"].startswith("text/html")
+
+
+def test_labels_are_found_by_the_slugs_that_other_systems_gave_them(feed_blog: FeedsBlog) -> None:
+    names = ["U.S. politics", "Café Noël", "Q&A", "ایران", "C++", "Old news"]
+    feed_blog.store_all([post(number, name) for number, name in enumerate(names)])
+    with feed_blog.database.write() as connection:
+        delete_label(connection, "Old news", now=feed_blog.now)
+    client = open_client(feed_blog, serving=FeedServing(resolvers=(MovedFeeds().read,)))
+    for address, title in (
+        ("/tag/u-s-politics/feed/", "Post 0"),
+        ("/category/world/u-s-politics/feed/atom/", "Post 0"),
+        ("/?feed=rss2&tag=u-s-politics", "Post 0"),
+        ("/tags/u.s.-politics/index.xml", "Post 0"),
+        ("/tag/cafe-noel/rss/", "Post 1"),
+        ("/tag/qa/feed/", "Post 2"),
+        ("/tag/%d8%a7%db%8c%d8%b1%d8%a7%d9%86/feed/", "Post 3"),
+        ("/tag/c/feed/", "Post 4"),
+    ):
+        answer = client.get(address)
+        assert (address, answer.status_code) == (address, 200)
+        assert [entry.title for entry in feedparser.parse(answer.content).entries] == [title]
+    assert client.get("/tag/old-news/feed/").status_code == 410
+    assert client.get("/tag/new-news/feed/").status_code == 404
+    # At our own addresses a label has its own slug.
+    assert client.get("/feeds/u-s-politics.atom").status_code == 404
