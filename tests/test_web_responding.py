@@ -36,4 +36,5 @@ def test_of_tags_without_end_only_the_first_are_read(values: list[str]) -> None:
     [("feed", True), ("gzip, Feed;q=0.5", True), ("feed;q=0", False), ("x," * 1_000_000 + "feed", False)],
 )
 def test_a_difference_is_sent_only_to_who_asks_for_it(a_im: str, wants: bool) -> None:
-    assert wants_difference(a_im) is wants
+    assert wants_difference(a_im, "newsboat/2.21") is wants
+    assert not wants_difference(a_im, "feedparser/6.0.10 +https://github.com/kurtmckee/feedparser/")

@@ -205,7 +205,7 @@ class FeedPages:
         none_match = request.headers.getlist("if-none-match")
         if answer.is_known(coding, none_match, request.headers.get("if-modified-since")):
             return answer.known(coding).as_response(request.method)
-        if wants_difference(request.headers.get("a-im", "")):
+        if wants_difference(request.headers.get("a-im", ""), request.headers.get("user-agent", "")):
             part = self.differ(answer, none_match, coding)
             if part is not None:
                 return part.as_response(request.method)

@@ -13,6 +13,9 @@ from web.encodings import WORTH_COMPRESSING, Coding, choose, encode, weight_of
 
 # An entity tag: what stands between the quotes may hold a comma.
 _TAG = re.compile(r'(?:W/)?("[^"]*")|(\*)')
+# feedparser asks for differences in the name of all who use it, and not all know what they are: to rss2email,
+# which bears its name, a 226 is an error, and with it no post would come any more.
+_STUMBLES_AT_226 = ("feedparser/", "rss2email/", "UniversalFeedParser/")
 # Of a header no more is read: short answers are given where nobody else is answered meanwhile.
 _LONGEST = 8192
 
@@ -97,8 +100,10 @@ def tags_in(none_match: Sequence[str]) -> list[str]:
     return [tag or star for tag, star in _TAG.findall(",".join(none_match)[:_LONGEST])]
 
 
-def wants_difference(a_im: str) -> bool:
-    """Whether a value of A-IM takes just the new entries of a feed (RFC 3229, 10.5.3)."""
+def wants_difference(a_im: str, agent: str) -> bool:
+    """Whether a client with this value of A-IM takes just the new entries of a feed (RFC 3229, 10.5.3)."""
+    if agent.startswith(_STUMBLES_AT_226):
+        return False
     for item in a_im[:_LONGEST].lower().split(","):
         manipulation, *parameters = (part.strip() for part in item.split(";"))
         if manipulation == "feed":

@@ -249,7 +249,10 @@ def _is_known(answer: Answer, coding: Coding, told: Told, scope: Scope) -> bool:
 
 
 def _wants_difference(told: Told) -> bool:
-    return b"a-im" in told and b"if-none-match" in told and wants_difference(told[b"a-im"].decode("latin-1"))
+    if b"a-im" not in told or b"if-none-match" not in told:
+        return False
+    agent = told.get(b"user-agent", b"")
+    return wants_difference(told[b"a-im"].decode("latin-1"), agent.decode("latin-1"))
 
 
 def _tags(scope: Scope) -> list[str]:
