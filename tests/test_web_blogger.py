@@ -299,6 +299,17 @@ def test_a_part_is_kept_and_asked_for_again_as_any_feed(stored: FeedsBlog) -> No
         assert client.post(address).status_code == 405
 
 
+def test_a_part_may_be_kept_as_long_whatever_its_format(feed_blog: FeedsBlog) -> None:
+    posts = [replace(post(n), published=START + timedelta(hours=2 * n)) for n in range(4)]
+    feed_blog.now = START + timedelta(days=1)
+    feed_blog.store_all(posts)
+    client = open_client(feed_blog, serving=OTHERS)
+    for alt in ("atom", "rss", "json"):
+        assert (
+            client.get(f"{POSTS}?max-results=9&alt={alt}").headers["cache-control"] == "public, max-age=600"
+        )
+
+
 def test_a_part_is_built_anew_when_a_post_of_it_changes(stored: FeedsBlog) -> None:
     client = open_client(stored, serving=OTHERS)
     address = f"{POSTS}?q=label:A|label:B&max-results=2"

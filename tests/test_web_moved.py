@@ -1,7 +1,9 @@
 """Feed addresses of Blogger, WordPress, Ghost, Hugo and others, read as what they ask for."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -264,3 +266,24 @@ def test_a_publishers_own_aliases() -> None:
     for wrong in ("MyBlog", "=all", "MyBlog=", "/=all"):
         with pytest.raises(ValueError, match="is no alias"):
             MovedFeeds([wrong])
+
+
+def test_every_address_is_told_of(checkout: Path) -> None:
+    page = (checkout / "docs" / "how-to-move.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"`(/[^`]+)`", page))
+    for path, _ in MOVED:
+        assert re.sub(r"\{(\w+)\}", lambda found: found[1].upper(), path) in told
+
+
+def test_what_is_told_to_be_answered_is(checkout: Path) -> None:
+    page = (checkout / "docs" / "how-to-move.md").read_text(encoding="utf-8")
+    answered, not_answered = (
+        re.findall(r"`(/[^`]+)`", page.partition(f"\n## {heading}\n")[2].partition("\n## ")[0])
+        for heading in ("Which addresses are answered", "What is not answered")
+    )
+    assert len(answered) > len(MOVED)
+    assert len(not_answered) > 2
+    for address in answered:
+        assert READ(*split_address(address)) is not None, address
+    for address in not_answered:
+        assert READ(*split_address(address)) is None, address

@@ -14,7 +14,7 @@ _NEWEST = 10
 
 # As the formats write the time of an entry. In a text these cannot stand: XML's has no <, JSON's no bare ".
 _IN_XML = re.compile(rb"<(?:published|pubDate)>([^<]+)<")
-_IN_JSON = re.compile(rb'(?<!\\)"date_published": ?"([^"]+)"')
+_IN_JSON = re.compile(rb'(?<!\\)"(?:date_published": ?|published":\{"\$t":)"([^"]+)"')
 
 
 def max_age(body: bytes) -> int:
@@ -39,6 +39,6 @@ def _moments(body: bytes) -> Iterator[datetime]:
 
 
 def _read(text: str) -> datetime:
-    """A moment as Atom and JSON Feed write it, or as RSS does."""
+    """A moment as Atom, JSON Feed and Blogger's JSON write it, or as RSS does."""
     moment = datetime.fromisoformat(text) if text[:1].isdigit() else parsedate_to_datetime(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
