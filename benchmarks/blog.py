@@ -1,6 +1,6 @@
 """A made-up blog for the benchmarks: the same posts every time, from a seed.
 
-``python -m benchmarks.blog FILE [POSTS]`` writes one to an SQLite file.
+``python -m benchmarks.blog FILE [POSTS [LABELS]]`` writes one to an SQLite file.
 """
 
 import sys
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from itertools import islice
+from itertools import accumulate, islice
 from pathlib import Path
 from random import Random
 from uuid import NAMESPACE_URL, uuid5
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, insert
 
 from database import Database, open_database, upgrade
 from posts.blog import create_blog
-from posts.model import SourcePost, label, post, post_label
+from posts.model import UNMET, SourcePost, label, post, post_label
 
 SITE = "https://bench.example"
 POSTS = 10_000
@@ -59,18 +59,19 @@ def label_name(number: int) -> str:
     return f"Label {number:03}"
 
 
-def made_posts(*, count: int = POSTS, body: int = BODY_BYTES, seed: int = 1) -> Iterator[MadePost]:
+def made_posts(
+    *, count: int = POSTS, labels: int = LABELS, body: int = BODY_BYTES, seed: int = 1
+) -> Iterator[MadePost]:
     """Posts oldest first, each with 1–5 of the labels by Zipf's law and HTML of about ``body`` bytes."""
     random = Random(seed)
-    weights = [1 / (rank + 1) for rank in range(LABELS)]
-    totals = [sum(weights[: rank + 1]) for rank in range(LABELS)]
+    totals = list(accumulate(1 / (rank + 1) for rank in range(labels)))
     step = timedelta(days=3650) / count
     paragraphs = [_paragraph(random) for _ in range(500)]
     for number in range(count):
         wanted = random.randint(1, 5)
         chosen: dict[int, None] = {}
         while len(chosen) < wanted:
-            chosen.update(dict.fromkeys(random.choices(range(LABELS), cum_weights=totals, k=wanted)))
+            chosen.update(dict.fromkeys(random.choices(range(labels), cum_weights=totals, k=wanted)))
         yield MadePost(
             number=number,
             title=" ".join(random.choices(_words(), k=6)).capitalize(),
@@ -117,14 +118,14 @@ def source_post(
     )
 
 
-def make_blog(file: Path, *, count: int = POSTS, body: int = BODY_BYTES) -> Database:
+def make_blog(file: Path, *, count: int = POSTS, labels: int = LABELS, body: int = BODY_BYTES) -> Database:
     """An SQLite database with the made-up posts, written by plain SQL: filling it is not what is measured."""
     database = open_database(f"sqlite:///{file}")
     upgrade(database)
     with database.write() as connection:
         create_blog(connection, site_url=SITE, now=STORED)
-        connection.execute(insert(label), [_label_row(number) for number in range(LABELS)])
-        made = made_posts(count=count, body=body)
+        connection.execute(insert(label), [_label_row(number) for number in range(labels)])
+        made = made_posts(count=count, labels=labels, body=body)
         while some := list(islice(made, AT_ONCE)):
             _store(connection, some)
     # The last connection to go writes the log into the file itself; the next use opens a new one.
@@ -142,7 +143,7 @@ def _label_row(number: int) -> dict[str, object]:
         "slug": slug,
         "feed_uri": f"urn:uuid:{uuid5(NAMESPACE_URL, slug)}",
         "name_is_chosen": False,
-        "revision": 1,
+        "revision": UNMET + 1,
         "changed_at": STORED,
     }
 
@@ -185,8 +186,9 @@ def _store(connection: Connection, some: list[MadePost]) -> None:
 def main() -> None:
     """Write a blog to the file named on the command line."""
     count = int(sys.argv[2]) if len(sys.argv) > 2 else POSTS
-    make_blog(Path(sys.argv[1]), count=count).dispose()
-    print(f"{count} posts under {LABELS} labels in {sys.argv[1]}")
+    labels = int(sys.argv[3]) if len(sys.argv) > 3 else LABELS
+    make_blog(Path(sys.argv[1]), count=count, labels=labels).dispose()
+    print(f"{count} posts under {labels} labels in {sys.argv[1]}")
 
 
 if __name__ == "__main__":

@@ -96,6 +96,12 @@ class Database:
                 raise
             raise DatabaseUnavailable(describe(error, self.engine.url)) from error
 
+    def limit_cache(self, kibibytes: int) -> None:
+        """Let a connection keep only so much of an SQLite file in this process' memory, not 64 MB."""
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", lambda driver, _: _set_cache(driver, kibibytes))
+            self.dispose()
+
     def dispose(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
@@ -157,8 +163,12 @@ def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA cache_size = -65536")
     cursor.close()
+    _set_cache(dbapi_connection, 65536)
+
+
+def _set_cache(driver: Any, kibibytes: int) -> None:
+    driver.execute(f"PRAGMA cache_size = -{kibibytes}")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, bindparam, select
+from sqlalchemy import Connection, and_, bindparam, func, select
 from sqlalchemy.exc import DBAPIError
 
 from database import Database
@@ -12,11 +12,13 @@ from feeds.formats import Format
 from feeds.hasty import hasty_write
 from feeds.memory import Memory
 from feeds.model import fragment
-from posts.batch import post_contents, post_revisions
-from posts.model import post
+from posts.batch import PostContent, post_contents, post_revisions
+from posts.model import PostState, post
 from posts.revisions import batched
 
 MEMORY_BYTES = 64 * 1024 * 1024
+# What was read of posts is wanted again at once, for the next format.
+CONTENTS_BYTES = 8 * 1024 * 1024
 
 # A post's present revision, and its kept entry where that is of this revision.
 _KEPT = (
@@ -32,6 +34,18 @@ _KEPT = (
     .where(post.c.id.in_(bindparam("ids", expanding=True)))
 )
 
+# Live posts that lack a kept entry, of their present revision, of one of these kinds.
+_LACKING = select(post.c.id).where(
+    post.c.state == PostState.LIVE.value,
+    select(func.count())
+    .where(
+        fragment.c.post_id == post.c.id,
+        fragment.c.kind.in_(bindparam("kinds", expanding=True)),
+        fragment.c.revision == post.c.revision,
+    )
+    .scalar_subquery()
+    < bindparam("of"),
+)
 
 # A slower process must not put an older revision over a newer one.
 _KEEP = """
@@ -68,6 +82,7 @@ class FragmentStore:
     def __init__(self, database: Database, *, memory: int = MEMORY_BYTES) -> None:
         self._database = database
         self._memory: Memory[tuple[str, int], Fragment] = Memory(limit=memory)
+        self._contents: Memory[tuple[int, int], PostContent] = Memory(limit=CONTENTS_BYTES)
 
     def collect(
         self,
@@ -91,17 +106,24 @@ class FragmentStore:
                 _KEPT, {"kind": form.kind, "ids": some}
             ).all():
                 if body is None:
-                    missing.append(post_id)
+                    missing.append((post_id, revision))
                 else:
                     loaded.append(Fragment(post_id, revision, updated, body))
         fresh = [
             Fragment(post.id, post.revision, post.updated, form.entry(post))
-            for post in post_contents(connection, missing)
+            for post in self._read(connection, missing)
         ]
         for made in (loaded, fresh):
             self._memory.put(((form.kind, one.post_id), one, len(one.body)) for one in made)
             found.update((one.post_id, one) for one in made)
         return Collected(found, fresh)
+
+    def _read(self, connection: Connection, posts: Sequence[tuple[int, int]]) -> list[PostContent]:
+        """What entries show of posts, by their ids and revisions; in any order."""
+        known = self._contents.get(posts)
+        read = post_contents(connection, [post_id for post_id, at in posts if (post_id, at) not in known])
+        self._contents.put(((one.id, one.revision), one, 2 * len(one.html)) for one in read)
+        return [*known.values(), *read]
 
     def _remembered(
         self,
@@ -126,6 +148,21 @@ class FragmentStore:
                 return None
             entries.append(one)
         return entries
+
+    def render_ahead(self, forms: Sequence[Format]) -> None:
+        """Render and keep what is not yet kept of all live posts' entries, each post read once.
+
+        Else whoever makes many feeds over one reading connection, which does not see what is kept meanwhile,
+        renders an entry each time that this process has forgotten it.
+        """
+        with self._database.read() as connection:
+            told = {"kinds": [form.kind for form in forms], "of": len(forms)}
+            lacking = list(connection.execute(_LACKING, told).scalars())
+        for some in batched(lacking):
+            with self._database.read() as connection:
+                made = [(form, self.collect(connection, form, some).fresh) for form in forms]
+            if not all(self.keep(form, fresh) for form, fresh in made):
+                return
 
     def keep(self, form: Format, fresh: Sequence[Fragment]) -> bool:
         """Write fragments to the database in one transaction; tell whether that was possible.

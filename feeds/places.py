@@ -8,11 +8,17 @@ from feeds.folder import Folder
 from feeds.targets import PublishError, Target
 
 _URL = re.compile("[A-Za-z][A-Za-z0-9+.-]*://")
+_USER = re.compile("//[^/@]*@")
 
 
 def is_url(place: str) -> bool:
     """Whether a place is named by a URL, and not as a folder on this machine."""
     return _URL.match(place) is not None
+
+
+def named(place: str) -> str:
+    """The place as anyone may see it: without a name and a password that a URL holds."""
+    return _USER.sub("//", place) if is_url(place) else place
 
 
 def target_at(place: str) -> Target:
@@ -26,9 +32,9 @@ def target_at(place: str) -> Target:
     if parts.scheme.lower() == "file":
         if parts.netloc:
             raise PublishError(
-                f"{place}: a folder's URL has three slashes and its whole path: file:///srv/www"
+                f"{named(place)}: a folder's URL has three slashes and its whole path: file:///srv/www"
             )
         return Folder(Path(unquote(parts.path)))
     from feeds.remote import Remote  # noqa: PLC0415 # most publish to a folder, and need not wait for fsspec
 
-    return Remote(place)
+    return Remote(place, name=named(place))

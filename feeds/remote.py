@@ -16,7 +16,6 @@ from feeds.targets import File, PublishError, Standing
 # What stores call that which changes with an object's bytes, the most telling first.
 _TELLING = ("ETag", "etag", "md5Hash", "mtime", "last_modified", "LastModified", "created")
 _MD5 = re.compile("[0-9a-f]{32}")
-_USER = re.compile("//[^/@]*@")
 # As many connections as botocore keeps, but two.
 WORKERS = 8
 
@@ -24,14 +23,15 @@ WORKERS = 8
 class Remote:
     """A place that a URL names, ``s3://bucket/folder``; credentials are where its library looks for them.
 
+    ``name`` is what it is called in errors, where the URL holds a secret.
     Raises ``PublishError`` when no library for it is installed, or it does not know what to do with the URL.
     """
 
     is_exclusive = False
     workers = WORKERS
 
-    def __init__(self, url: str) -> None:
-        self._url = _USER.sub("//", url)
+    def __init__(self, url: str, *, name: str | None = None) -> None:
+        self._url = name or url
         try:
             self._files, self._root = fsspec.url_to_fs(url)
         except ImportError as error:
@@ -41,6 +41,8 @@ class Remote:
         self._root = self._root.rstrip("/")
         names = self._files.protocol
         self._is_s3 = "s3" in ((names,) if isinstance(names, str) else names)
+        if self._is_s3 and not self._root:
+            raise PublishError(f"{self._url}: the URL names no bucket; write one like s3://bucket/folder")
 
     def __str__(self) -> str:
         return self._url
@@ -135,6 +137,8 @@ def _missing(protocol: str, error: ImportError) -> str:
 
 
 def _said(error: Exception) -> str:
+    if isinstance(error, PermissionError):
+        return f"access was denied ({error}); look at the credentials and what they allow"
     return " ".join(str(error).split()) or type(error).__name__
 
 

@@ -15,6 +15,7 @@ from feeds.known import FORMATS, SUFFIXES, find_format
 from feeds.layout import ArchiveDocument, Layout
 from feeds.opml import opml
 from feeds.selection import FeedState
+from feeds.site import Content
 from feeds.specs import FeedSpec
 
 FEEDS_AT_ONCE = 20
@@ -38,7 +39,10 @@ class _Feed:
 
 
 class FeedDocuments:
-    """All public feeds in these formats. Keep it: what did not change is listed from memory."""
+    """All public feeds in these formats. Keep it: what did not change is listed from memory.
+
+    Without ``archives`` the subscription documents alone, for those who need no links to what is older.
+    """
 
     def __init__(
         self, builder: Assembler, *, suffixes: Sequence[str] = SUFFIXES, archives: bool = True
@@ -53,10 +57,15 @@ class FeedDocuments:
         self._fresh_bytes = 0
 
     def prepare(self) -> None:
-        """Bring archives up to date, which a reading connection cannot."""
+        """Bring archives up to date and keep entries, which a reading connection cannot."""
+        if not self._archives:
+            return
         with self._builder.database.read() as connection:
             states = self._builder.states(connection)
         self._builder.settle(states)
+        if not self._listed:
+            # Archives hold every post. Later there are few new ones.
+            self._builder.fragments.render_ahead(self._forms(self._builder.site.content))
 
     def documents(self, connection: Connection) -> Iterator[Document]:
         """``feeds/{slug}/archive/{number}.{suffix}``, the oldest first, and ``feeds/{slug}.{suffix}``."""
@@ -78,8 +87,7 @@ class FeedDocuments:
 
     def _list(self, connection: Connection, state: FeedState) -> Iterator[Document]:
         slug, layout = state.spec.slug, self._layouts[state.spec.slug]
-        found = (find_format(suffix, state.spec.content) for suffix in self._suffixes)
-        forms = [form for form in found if form is not None]
+        forms = self._forms(state.spec.content)
         for archived in self._builder.documents(connection, layout) if self._archives else ():
             for form in forms:
                 yield Document(
@@ -95,6 +103,10 @@ class FeedDocuments:
             revision = digest(f"{self._settings[form]} {state.token}")
             name = f"feeds/{slug}.{form.suffix}"
             yield Document(name, revision, form.media_type, Rank.FEED, _Feed(state, form))
+
+    def _forms(self, content: Content) -> list[Format]:
+        found = (find_format(suffix, content) for suffix in self._suffixes)
+        return [form for form in found if form is not None]
 
     def make(self, connection: Connection, some: Sequence[Document]) -> Iterator[bytes]:
         """The documents' bytes, few feeds at a time."""

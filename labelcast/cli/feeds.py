@@ -198,13 +198,32 @@ def build(
         list[FeedFormat] | None,
         typer.Option("--format", help="In which format, else in all; can be given more than once."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Publish all feeds and pages as files; what has not changed is not touched, what is gone goes."""
+    from feeds.places import named
+
     with opened(context) as wiring, progress("documents") as advance:
+        wiring.economise()
         suffixes = tuple(form.value for form in FeedFormat if not forms or form in forms)
         site = wiring.publishing(out, suffixes=suffixes)
         report = site.publish(progress=advance)
-    written, removed = len(report.written), len(report.removed)
-    say(f"{site.place}: {written} written, {report.unchanged} unchanged, {removed} removed")
+    place = named(site.place)
     if report.left:
-        say(f"{site.place}: files of others stand in the place of ours and stay: {', '.join(report.left)}")
+        say(f"{place}: files of others stand in the place of ours and stay: {', '.join(report.left)}")
+    written, removed = len(report.written), len(report.removed)
+    if as_json:
+        answer_json(
+            {
+                "place": place,
+                "written": written,
+                "unchanged": report.unchanged,
+                "removed": removed,
+                "documents_written": report.written,
+                "documents_removed": report.removed,
+                "documents_left": report.left,
+            }
+        )
+        return
+    documents = "document" if written == 1 else "documents"
+    say(f"{place}: {written} {documents} written, {report.unchanged} unchanged, {removed} removed")
