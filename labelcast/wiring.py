@@ -36,9 +36,11 @@ from subscribers.tokens import TokenSigner
 from web.app import FeedServing, create_app
 from web.counting import Counting
 from web.moved import MovedFeeds
+from web.pages import Pages
+from web.published import PageDocuments
 
 # Of the database's pages for a connection, and of rendered entries; more makes a build no faster.
-ECONOMY_BYTES = 8 * 1024 * 1024
+ECONOMY_BYTES = 6 * 1024 * 1024
 # Then a hub that sends its answer a byte at a time is left alone.
 CLOSING_SECONDS = 90.0
 
@@ -87,7 +89,13 @@ class Wiring:
 
     def publishing(self, place: str | None = None, *, suffixes: Sequence[str] = SUFFIXES) -> SitePublisher:
         """What publishes the site to a place, else to that of the settings; its feeds in these formats."""
-        return SitePublisher(self.builder, place or self.settings.feeds.public_dir, suffixes=suffixes)
+        pages = Pages.of(self.environment, self.site, timezone=self.settings.timezone)
+        return SitePublisher(
+            self.builder,
+            place or self.settings.feeds.public_dir,
+            suffixes=suffixes,
+            pages=(PageDocuments(self.builder, pages, suffixes=suffixes),),
+        )
 
     @cached_property
     def environment(self) -> Environment:

@@ -223,3 +223,11 @@ def find_author(connection: Connection, name_or_slug: str, *, counted: bool = Tr
         return found
     query = select(func.count()).where(post_author.c.author_id == found.id, post_author.c.live == true())
     return replace(found, posts=connection.execute(query).scalar_one())
+
+
+def author_slugs(connection: Connection, names: Iterable[str]) -> dict[str, str]:
+    """The slugs of those of the authors, by name, who have, or once had, a live post."""
+    keys = {name: label_key(name) for name in names}
+    query = select(author.c.key, author.c.slug).where(author.c.revision > 0, author.c.key.in_(keys.values()))
+    slugs = {row.key: row.slug for row in connection.execute(query)} if keys else {}
+    return {name: slugs[key] for name, key in keys.items() if key in slugs}

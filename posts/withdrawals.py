@@ -58,3 +58,13 @@ def withdrawn(
         index = load_labels(connection, rule_labels(rule))
         query = query.where(condition(simplify(rule, index), index, post.c.id))
     return [Withdrawn(row.uri, row.withdrawn_at) for row in connection.execute(query)]
+
+
+def is_withdrawn(connection: Connection, post_id: int) -> bool:
+    """Whether readers had a post and have it no more; False too where there is no such post."""
+    query = select(post.c.id).where(
+        post.c.id == post_id,
+        post.c.withdrawn_at.is_not(None),
+        post.c.state != PostState.LIVE.value,
+    )
+    return connection.execute(query).first() is not None

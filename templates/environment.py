@@ -40,11 +40,14 @@ def _furnish(kind: type[Environment]) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        # Templates stay as they are while the program runs: they need not be looked at for every page.
+        auto_reload=False,
     )
     made.filters |= {
         "day": day,
         "excerpt": excerpt,
         "iso": iso,
+        "period": period_name,
         "segment": segment,
         "shorten": shorten,
         "text": to_text,
@@ -64,6 +67,14 @@ def day(moment: datetime | date, timezone: str = "UTC") -> str:
 def weekday(moment: datetime | date, timezone: str = "UTC") -> str:
     """The same with its day of the week: ``Monday, 9 November 2026``."""
     return f"{_WEEKDAYS[_local(moment, timezone).weekday()]}, {day(moment, timezone)}"
+
+
+def period_name(period: tuple[int, int, int]) -> str:
+    """A year, its month and its day in words, as many as are not 0: ``2026``, ``March 2026``."""
+    year, month, in_month = period
+    if in_month:
+        return weekday(date(year, month, in_month))
+    return f"{_MONTHS[month - 1]} {year}" if month else str(year)
 
 
 def iso(moment: datetime, timezone: str = "UTC") -> str:

@@ -20,14 +20,17 @@ from feeds.selection import changes
 from feeds.site import FeedSite
 from posts.blog import BlogMissing
 from web.counting import Counting
+from web.feedlist import FeedListPages
 from web.feeds import FeedPages, Renamed
 from web.freshness import Freshness
+from web.front import FrontPage
 from web.health import Health
 from web.labels import LabelPages
 from web.metrics import Metrics
 from web.missing import Missing
 from web.outbox import OutboxPages
 from web.pages import Pages
+from web.permalink import PostPages
 from web.polling import Polling
 from web.resolving import Addresses, Resolver
 from web.shortway import Note, ShortWay
@@ -75,16 +78,19 @@ def create_app(
     outbox: Path | None = None,
     serving: FeedServing = FeedServing(),
     counting: Counting | None = None,
+    signup_url: str | None = None,
 ) -> Starlette:
     """The application over one database; nothing is connected to by making it.
 
     ``timezone`` is where the days of the date headings begin. ``trouble`` tells in one line what is wrong
     with the scheduler (None: nothing) and is asked by ``/readyz``. ``outbox`` is a Maildir whose mail is
     shown at ``/outbox`` to anyone who can reach it: for the demo, never for readers' mail. ``counting`` holds
-    what ``/metrics`` tells of this process.
+    what ``/metrics`` tells of this process. ``signup_url`` as in ``Pages``.
     """
     counting = counting or Counting()
-    pages = Pages.of(environment, site, timezone=timezone, has_outbox=outbox is not None)
+    pages = Pages.of(
+        environment, site, timezone=timezone, has_outbox=outbox is not None, signup_url=signup_url
+    )
     missing = Missing(database, pages)
     addresses = Addresses(serving.resolvers)
     feeds = FeedPages(
@@ -99,7 +105,10 @@ def create_app(
     routes: list[BaseRoute] = [
         # First: an address of another system may be one of ours but for its query.
         *feeds.routes(),
+        *FrontPage(database, pages).routes(),
         *LabelPages(database, pages, missing).routes(),
+        *PostPages(database, pages, missing).routes(),
+        *FeedListPages(builder).routes(),
         *Health(database, trouble).routes(),
         *Metrics(builder, counting, now=lambda: datetime.now(UTC), clock=monotonic).routes(),
         Route("/style.css", pages.style),

@@ -1,132 +1,162 @@
-"""``/`` and ``/labels/{slug}``: all labels, and one's posts by day, newest first."""
+"""Lists of posts by day, newest first: a label's, an author's, a rule's, and what a search finds."""
 
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from itertools import groupby
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
 from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
-from markupsafe import Markup
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from database import Database
 from feeds.addresses import AddressError
-from feeds.selection import ALL, FeedSpec, find_feed, public_feeds
-from posts.model import Post
-from posts.store import Cursor, find_label, labels, page
-from templates.markup import box_tables, inner_html, lower_headings, parse
+from feeds.selection import ALL, FeedSpec, FeedState, current_feed
+from feeds.specs import AUTHORS
+from posts.authors import find_author
+from posts.scope import Cursor, months_in
+from posts.search import MAX_QUERY
+from posts.store import find_label
+from web.archive_list import ArchiveYear, archive_of_months
+from web.cursors import read_cursor
+from web.entries import Entries
+from web.links import Links
+from web.listing import Listing
 from web.missing import Missing
 from web.pages import Pages
+from web.periods import Period, read_period
+from web.subjects import Subject, subject_of
+from web.turns import Walk
 
 POSTS_A_PAGE = 10
-_CURSOR = re.compile(r"(\d{8}T\d{6})\.(\d{6})Z-(\d{1,18})")
+_REMEMBERED = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A post and its HTML as it fits under a page's headings."""
+class _Asked:
+    """What a request asks for of a list of posts."""
 
-    post: Post
-    html: Markup
+    name: str
+    period: Period | None
+    query: str | None
+    before: Cursor | None
+    after: Cursor | None
 
 
 @dataclass(frozen=True, slots=True)
 class LabelPages:
-    """Serves the pages of labels."""
+    """Serves the pages of labels and all other lists of posts."""
 
     database: Database
     pages: Pages
     missing: Missing
+    _months: dict[tuple[str, str], list[tuple[date, int]]] = field(default_factory=dict)
 
     def routes(self) -> list[Route]:
         """The addresses."""
-        return [Route("/", self.index), Route("/labels/{slug}", self.label)]
-
-    def index(self, request: Request) -> Response:
-        """All labels with their counts and feeds, and the feeds that the publisher made of several."""
-        with self.database.read() as connection:
-            every = [label for label in labels(connection) if label.posts]
-            feeds = public_feeds(connection, self.pages.site)
-        own = [feed for feed in feeds if feed.label_id is feed.author_id is None and feed.slug != ALL]
-        return self.pages.render(request, "labels.html", labels=every, feeds=own)
+        return [
+            Route("/search", self.search),
+            Route("/labels/{slug}", self.label),
+            Route("/labels/{slug}/{period}", self.label),
+            Route("/authors/{slug}", self.author),
+            Route("/authors/{slug}/{period}", self.author),
+        ]
 
     def label(self, request: Request) -> Response:
         """A page of a label's posts; 301 from a former address, 404 or 410 where there is none."""
         slug: str = request.path_params["slug"]
-        before, after = (read_cursor(request.query_params.get(name)) for name in ("before", "after"))
+        return self._posts(request, slug, lambda: self.missing.label(request, slug))
+
+    def author(self, request: Request) -> Response:
+        """A page of an author's posts; 301 from their name, 404 where there is none."""
+        slug: str = request.path_params["slug"]
+        return self._posts(request, AUTHORS + slug, lambda: self.missing.author(request, slug))
+
+    def search(self, request: Request) -> Response:
+        """Posts that hold what was asked for, newest first; without words just the form."""
+        if request.query_params.get("q", "").strip():
+            return self._posts(request, ALL, lambda: self.missing.nothing(request))
+        return self.pages.render(request, "search.html")
+
+    def _posts(self, request: Request, name: str, none: Callable[[], Response]) -> Response:
+        written = request.path_params.get("period")
+        asked = _read(request, name, written)
+        if written is not None and asked.period is None:
+            return self.missing.nothing(request)
         with self.database.read() as connection:
             try:
-                feed = find_feed(connection, self.pages.site, slug)
+                state = current_feed(connection, self.pages.site, name, query=asked.query)
             except AddressError as error:
                 return self.missing.rule(request, str(error))
-            if feed is None or feed.is_private:
-                return self.missing.label(request, slug)
-            if feed.slug != slug:
-                return RedirectResponse(f"./{quote(feed.slug, safe='+,')}", status_code=301)
-            found = page(
-                connection, feed.rule, before=before, after=None if before else after, limit=POSTS_A_PAGE
-            )
-            label = find_label(connection, slug) if feed.label_id is not None else None
-        return self.pages.render(
-            request,
-            "label.html",
-            feed=feed,
-            heading=_heading(feed, label.name if label else None),
-            label=label,
-            days=by_day(found.posts, self.pages.timezone),
-            older=write_cursor(found.older),
-            newer=write_cursor(found.newer),
+            if state is None or state.spec.is_private:
+                return none()
+            if state.spec.slug != name:
+                return _moved(request, state.spec.slug, written)
+            links = self.pages.links(request)
+            listing = self._listing(connection, links, state, asked)
+        is_there = listing.entries or asked.period is None
+        context = listing.context(self.pages, links)
+        return self.pages.render(request, "posts.html", status=200 if is_there else 404, **context)
+
+    def _listing(self, connection: Connection, links: Links, state: FeedState, asked: _Asked) -> Listing:
+        spec, zone = state.spec, self.pages.timezone
+        walk = Walk(connection, links, spec, asked.period, zone)
+        found = walk.page(before=asked.before, after=asked.after, limit=POSTS_A_PAGE)
+        entries = Entries(self.pages.environment, links, timezone=zone)
+        subject = subject_of(connection, spec)
+        return Listing(
+            spec,
+            subject,
+            entries.of(connection, [post.id for post in found.posts]),
+            period=asked.period,
+            count=_count(connection, spec, subject),
+            newer=walk.newer(found),
+            older=walk.older(found),
             is_first=found.newer is None,
+            archive=[] if spec.query else self._archive(connection, links, state, asked.period),
+            search=links.search(spec),
+            typed=(asked.query or "")[:MAX_QUERY],
         )
 
-
-def _heading(feed: FeedSpec, label: str | None) -> str:
-    if label is not None:
-        return label
-    return "All posts" if feed.slug == ALL else feed.title
-
-
-def by_day(posts: Iterable[Post], timezone: str) -> list[tuple[date, list[Shown]]]:
-    """Posts under the local days they were published on, in their order."""
-    zone = ZoneInfo(timezone)
-    days = groupby(posts, key=lambda post: post.published.astimezone(zone).date())
-    return [(day, [Shown(post, page_html(post.html)) for post in group]) for day, group in days]
-
-
-def page_html(stored: str) -> Markup:
-    """A stored post's HTML for a page: headings below the post's own, wide tables in boxes that scroll.
-
-    Styles are left out: a colour chosen for a white page cannot be read on a dark one.
-    """
-    tree = parse(stored)
-    for element in tree.iter():
-        element.attrib.pop("style", None)
-    for picture in tree.iter("img"):
-        picture.set("loading", "lazy")
-        picture.set("alt", picture.get("alt") or "")
-    box_tables(tree)
-    lower_headings(tree, 4)
-    return Markup(inner_html(tree))  # noqa: S704 - cleaned when it was stored
+    def _archive(
+        self, connection: Connection, links: Links, state: FeedState, period: Period | None
+    ) -> list[ArchiveYear]:
+        key = (state.spec.uri, state.token)
+        months = self._months.get(key)
+        if months is None:
+            if len(self._months) >= _REMEMBERED:
+                self._months.clear()
+            months = months_in(connection, state.spec.scope, timezone=self.pages.timezone)
+            self._months[key] = months
+        return archive_of_months(months, period, lambda there: links.page(state.spec, there))
 
 
-def write_cursor(cursor: Cursor | None) -> str | None:
-    """A place among posts as it stands in an address: ``20261109T140000.000000Z-17``."""
-    if cursor is None:
+def _read(request: Request, name: str, written: str | None) -> _Asked:
+    asked = request.query_params
+    return _Asked(
+        name,
+        read_period(asked.get("month", "") if written is None else written),
+        asked.get("q"),
+        read_cursor(asked.get("before")),
+        read_cursor(asked.get("after")),
+    )
+
+
+def _moved(request: Request, slug: str, period: str | None) -> Response:
+    """To the canonical address, beside the one that was asked for, with its query."""
+    path = quote(slug.removeprefix(AUTHORS), safe="+,")
+    where = f"../{path}/{period}" if period else f"./{path}"
+    query: str = request.scope["query_string"].decode(errors="replace")
+    return RedirectResponse(where + (f"?{query}" if query else ""), status_code=301)
+
+
+def _count(connection: Connection, spec: FeedSpec, subject: Subject) -> int | None:
+    if spec.query or not subject.is_counted:
         return None
-    return f"{cursor.published.astimezone(UTC):%Y%m%dT%H%M%S.%f}Z-{cursor.id}"
-
-
-def read_cursor(text: str | None) -> Cursor | None:
-    """The place that an address names; None when it names none, and then the newest posts are shown."""
-    found = _CURSOR.fullmatch(text or "")
-    if found is None:
-        return None
-    try:
-        published = datetime.strptime(f"{found[1]}.{found[2]}+0000", "%Y%m%dT%H%M%S.%f%z")
-    except ValueError:
-        return None
-    return Cursor(published, int(found[3]))
+    found = (
+        find_label(connection, spec.slug)
+        if subject.kind == "label"
+        else find_author(connection, spec.slug.removeprefix(AUTHORS))
+    )
+    return found.posts if found else None

@@ -1,5 +1,6 @@
 """What is not there (404), no more (410), or cannot be read just now (503)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -8,6 +9,7 @@ from starlette.responses import Response
 
 from database import Database
 from feeds.selection import is_gone, unknown_in
+from posts.model import Label
 from posts.store import find_label, nearest_labels
 from web.pages import Pages
 
@@ -29,19 +31,51 @@ class Missing:
             names = dict.fromkeys(near for part in unknown for near in nearest_labels(connection, part))
             likely = (find_label(connection, near) for near in names)
             nearest = [found for found in likely if found is not None and found.is_met]
-        return self.pages.render(
-            request, "missing.html", status=410 if gone else 404, name=name[:200], nearest=nearest, gone=gone
+        if gone:
+            told = "was deleted; its posts may stand under others."
+            return self._missing(
+                request, "This label is gone", "The label", name, told, status=410, nearest=nearest
+            )
+        return self._missing(
+            request, "No such label", "There is no label or feed", name, "here.", nearest=nearest
         )
+
+    def author(self, request: Request, name: str) -> Response:
+        """No such author."""
+        return self._missing(request, "No such author", "Nobody of the name", name, "has written here.")
+
+    def post(self, request: Request, *, is_gone: bool) -> Response:
+        """No such post: 410 for one that was withdrawn, else 404."""
+        if is_gone:
+            return self._missing(request, "This post is gone", "It was withdrawn.", status=410)
+        return self.nothing(request)
 
     def rule(self, request: Request, why: str) -> Response:
         """A rule in the address that cannot be a feed's: 404, and why in a line."""
-        return self.pages.render(
-            request, "missing.html", status=404, name="", nearest=[], gone=False, why=why
-        )
+        return self._missing(request, "No such page", why)
+
+    def nothing(self, request: Request) -> Response:
+        """No such page."""
+        return self._missing(request, "No such page", "There is nothing at this address.")
 
     def page(self, request: Request, _error: Exception) -> Response:
-        """No such page."""
-        return self.pages.render(request, "missing.html", status=404, name="", nearest=[], gone=False)
+        """The same, for an address that no route is for."""
+        return self.nothing(request)
+
+    def _missing(
+        self,
+        request: Request,
+        heading: str,
+        before: str,
+        name: str = "",
+        after: str = "",
+        *,
+        status: int = 404,
+        nearest: Sequence[Label] = (),
+    ) -> Response:
+        """A page that says so; of the three texts in a row the second is what was asked for."""
+        told = {"heading": heading, "before": before, "name": name[:200], "after": after}
+        return self.pages.render(request, "missing.html", status=status, nearest=nearest, **told)
 
     def unavailable(self, request: Request, error: Exception) -> Response:
         """The database cannot be read: it may be back in a moment."""

@@ -3,48 +3,81 @@
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
+from urllib.parse import urlencode
 
 from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import Response
 
 from feeds.site import FeedSite
+from web.links import Links
 from web.responding import Representation, respond
 
+HTML = "text/html; charset=utf-8"
+CSS = "text/css; charset=utf-8"
 PAGE_CACHING = "no-cache"
 _FOREVER = "public, max-age=31536000, immutable"
 
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Renders pages of one site. ``timezone`` is where its days begin and end."""
+    """Renders pages of one site.
+
+    ``timezone`` is where its days begin and end. ``signup_url`` is where readers sign up for email: a whole
+    address, or one from the front page on (None: nowhere, and no page offers it).
+    """
 
     environment: Environment
     site: FeedSite
     timezone: str
     stylesheet: bytes
     has_outbox: bool = False
+    signup_url: str | None = None
 
     @classmethod
     def of(
-        cls, environment: Environment, site: FeedSite, *, timezone: str, has_outbox: bool = False
+        cls,
+        environment: Environment,
+        site: FeedSite,
+        *,
+        timezone: str,
+        has_outbox: bool = False,
+        signup_url: str | None = None,
     ) -> "Pages":
         """The pages of a site, with the style sheet rendered once."""
         stylesheet = environment.get_template("page/style.css").render().encode()
-        return cls(environment, site, timezone, stylesheet, has_outbox)
+        return cls(environment, site, timezone, stylesheet, has_outbox, signup_url)
 
-    def render(self, request: Request, template: str, *, status: int = 200, **context: Any) -> Response:
-        """The page of the template ``page/{template}``; at 200 with an ETag, so that a repeat is a 304."""
+    @property
+    def version(self) -> str:
+        """A short text that changes whenever the bytes of all pages may: with the site, or the templates."""
+        loader = self.environment.loader
+        names = self.environment.list_templates(filter_func=lambda name: name.startswith("page/"))
+        sources = [loader.get_source(self.environment, name)[0] for name in names] if loader else []
+        told = (self.site, self.timezone, self.stylesheet, self.has_outbox, self.signup_url, sources)
+        return _tag(repr(told).encode(errors="surrogatepass"))
+
+    def links(self, request: Request) -> Links:
+        """The addresses as they stand on the page asked for."""
+        return Links(self.site, _way_up(request))
+
+    def text(self, links: Links, template: str, **context: Any) -> bytes:
+        """The page of the template ``page/{template}``, standing where ``links`` lead on from."""
         page = self.environment.get_template(f"page/{template}").render(
             site=self.site,
-            root=_way_up(request),
+            links=links,
+            root=links.root,
             timezone=self.timezone,
             style_version=_tag(self.stylesheet)[:12],
             has_outbox=self.has_outbox,
             **context,
         )
-        body = page.encode()
-        shown = Representation(body, "text/html; charset=utf-8", f'"{_tag(body)}"', PAGE_CACHING)
+        return page.encode()
+
+    def render(self, request: Request, template: str, *, status: int = 200, **context: Any) -> Response:
+        """The same as an answer; at 200 with an ETag, so that a repeat is a 304."""
+        body = self.text(self.links(request), template, **context)
+        shown = Representation(body, HTML, f'"{_tag(body)}"', PAGE_CACHING)
         if status == 200:
             return respond(request, shown)
         return Response(
@@ -54,12 +87,18 @@ class Pages:
             headers={"Cache-Control": "no-store", "Content-Length": str(len(body))},
         )
 
+    def signup(self, links: Links, label: str | None) -> str | None:
+        """Where readers sign up for a label by email, or for anything (None)."""
+        if self.signup_url is None:
+            return None
+        is_whole = ":" in self.signup_url.partition("/")[0]
+        where = self.signup_url if is_whole else f"{links.root}/{self.signup_url.lstrip('/')}"
+        return where if label is None else f"{where}?{urlencode({'label': label})}"
+
     def style(self, request: Request) -> Response:
         """The one style sheet; its address changes with it, so it may be kept for good."""
         caching = _FOREVER if "v" in request.query_params else PAGE_CACHING
-        shown = Representation(
-            self.stylesheet, "text/css; charset=utf-8", f'"{_tag(self.stylesheet)}"', caching
-        )
+        shown = Representation(self.stylesheet, CSS, f'"{_tag(self.stylesheet)}"', caching)
         return respond(request, shown)
 
 
