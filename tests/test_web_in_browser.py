@@ -24,7 +24,16 @@ RICH = (
     "<p>" + "y" * 200 + "</p><img src='https://pictures.example/wide.png' alt='A wide picture' width='2000'>"
     "<p style='color:#000'>Chosen for a white page</p>"
 )
-ADDRESSES = ("/", "/labels/mek", "/labels/all", "/labels/nope", "/outbox", "/outbox/1.mail.host")
+READ = (
+    "/",
+    "/labels/mek",
+    "/labels/all",
+    "/labels/mek/2023-04",
+    "/authors/ann",
+    "/search?q=figures",
+    "/posts/1",
+)
+ADDRESSES = (*READ, "/search", "/labels/nope", "/outbox", "/outbox/1.mail.host")
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +95,42 @@ def test_every_page_fits_a_phone_and_is_dark_in_the_dark(browser: Any, site: str
         for name, colour in (("backgroundColor", DARK.page), ("color", DARK.ink)):
             shown = page.evaluate("name => getComputedStyle(document.body)[name]", name)
             assert shown == f"rgb{tuple(bytes.fromhex(colour[1:]))}"
+
+
+@pytest.mark.parametrize("address", READ)
+@pytest.mark.parametrize("has_script", [True, False])
+def test_a_page_needs_no_script_and_its_data_block_is_no_error(
+    browser: Any, site: str, address: str, *, has_script: bool
+) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, java_script_enabled=has_script)
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    # A picture of another site: nothing is loaded from elsewhere.
+    page.route(
+        lambda url: not url.startswith(site),
+        lambda route: route.fulfill(content_type="image/svg+xml", body="<svg/>"),
+    )
+    assert page.goto(site + address).status == 200
+    assert page.locator("h1").count() == 1
+    assert page.locator("script[type='application/ld+json']").count() == 1
+    assert said == []
+    page.close()
+
+
+def test_a_reader_searches_with_the_keyboard_and_opens_a_year(browser: Any, site: str) -> None:
+    with opened(browser, site, "/labels/mek") as page:
+        page.click("summary")
+        assert not page.is_visible("aside li a")
+        page.click("summary")
+        page.click("aside li a")
+        assert page.url == f"{site}/labels/mek/2023-04"
+        page.fill("input[name=q]", '"chosen for"')
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+        assert page.url.startswith(f"{site}/labels/mek?q=")
+        assert page.input_value("input[name=q]") == '"chosen for"'
+        assert page.locator("article").count() == 10
 
 
 def test_a_colour_that_a_post_chose_does_not_hide_its_text_in_the_dark(browser: Any, site: str) -> None:
