@@ -58,8 +58,8 @@ def rule_revision(connection: Connection, rule: Rule, *, index: LabelIndex | Non
         whole = get_blog(connection)
         # A label that was deleted takes its own changed_at with it; the blog's was moved as well.
         changed_at.append(whole.changed_at)
-        if not guarded(walked):
-            parts.append(f"blog {whole.revision}")
+        # Who remembers a feed by its token remembers its moment with it.
+        parts.append(f"blog {whole.changed_at if guarded(walked) else whole.revision}")
     token = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
     return RuleRevision(token, max(changed_at))
 

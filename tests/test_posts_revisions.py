@@ -128,3 +128,13 @@ def test_when_it_changed_never_goes_back(connection: Connection, store_post: Sto
     after = rule_revision(connection, parse("a"))
     assert after.changed_at == before.changed_at == START + DAY
     assert after.token != before.token
+
+
+@pytest.mark.parametrize("rule", ["nosuch", "a and nosuch", "a or nosuch", "all"])
+def test_with_one_token_goes_one_moment(week: Connection, store_post: StorePost, rule: str) -> None:
+    # Who keeps a feed by its token keeps its moment: another process must not tell another of the same.
+    before = rule_revision(week, parse(rule))
+    store_post(week, "unrelated", labels=["c"], now=START + 30 * DAY)
+    after = rule_revision(week, parse(rule))
+    assert before.changed_at < after.changed_at
+    assert before.token != after.token
