@@ -1,116 +1,40 @@
-"""Every label's Atom feed to files: ours, a plain loop, and feedgen used one feed at a time.
+"""Every label's feed to files, in three formats: ours and plain string formatting of the same.
 
 ``python -m benchmarks.feeds_full [--rounds N] [--database FILE]``
 
-All write the newest 25 posts of each of 200 labels and of the whole blog, with their full text, into an empty
-folder. The plain loop formats strings and calls ``write``, with nothing kept and no promise about half files.
-It comes in two: with all posts already in memory as Python objects, and reading them from the same SQLite
-file, label by label, as feedgen's does. Ours comes with an empty ``fragment`` table (cold) and with a full
-one (warm: a new process on a known database), both times with nothing in memory.
+10,000 posts, 200 labels and the whole blog; Atom, RSS and JSON Feed with full text, into an empty folder,
+uncompressed. The whole: the newest 25 posts in the feed and all others in its archive, as `labelcast feeds
+build` writes it. The newest: these 25 alone. The plain loop (``benchmarks.plain``) formats strings and calls
+``write``. Ours comes with nothing kept in the database (first: archives are stored, entries rendered and
+kept) and with all kept (later: a new process on a known database), both with nothing in memory. feedgen, one
+feed at a time, writes the newest as Atom.
 """
 
 import argparse
 import shutil
-import sqlite3
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from xml.sax.saxutils import escape, quoteattr
 
 from feedgen.feed import FeedGenerator
 
 from benchmarks.blog import SITE, make_blog
+from benchmarks.plain import Listed, read_plainly, write_plainly
 from benchmarks.timing import in_turns, show, verdict
 from database import Database, open_database
 from feeds.build import FeedBuilder
 from feeds.folder import Folder
+from feeds.known import SUFFIXES
 from feeds.publish import PublishReport, publish
 from feeds.site import FeedSite
 from feeds.sources import FeedDocuments
 
 FEED_SITE = FeedSite(url=SITE, title="Bench", author="Ann Bench", language="en")
-ENTRIES = 25
+KEPT = ("fragment", "archive_entry", "archive_document", "archive")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A post as the plain loops see it."""
-
-    uri: str
-    url: str
-    title: str
-    html: str
-    published: str
-    labels: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Newest:
-    """A label and its newest posts."""
-
-    slug: str
-    uri: str
-    title: str
-    rows: list[Row]
-
-
-POSTS_OF_LABEL = """
-    SELECT p.id, p.uri, p.url, p.title, p.html, p.published FROM post_label t JOIN post p ON p.id = t.post_id
-    WHERE t.label_id = ? AND t.live = 1 ORDER BY t.published DESC, t.post_id DESC LIMIT 25"""
-POSTS_OF_ALL = """
-    SELECT id, uri, url, title, html, published FROM post
-    WHERE state = 'live' ORDER BY published DESC, id DESC LIMIT 25"""
-LABELS_OF = """
-    SELECT t.post_id, l.name FROM post_label t JOIN label l ON l.id = t.label_id
-    WHERE t.post_id IN (%s) ORDER BY l.name"""
-
-
-def read_plainly(file: Path) -> Iterator[Newest]:
-    """Each label with its newest posts, by the driver alone: two queries a label."""
-    connection = sqlite3.connect(file)
-    feeds = connection.execute("SELECT id, slug, feed_uri, name FROM label").fetchall()
-    for label_id, slug, uri, name in [*feeds, (None, "all", "urn:uuid:all", "Bench")]:
-        found = connection.execute(*((POSTS_OF_ALL,) if label_id is None else (POSTS_OF_LABEL, (label_id,))))
-        posts = found.fetchall()
-        named: dict[int, list[str]] = {}
-        marks = ",".join("?" * len(posts))
-        for post_id, label in connection.execute(LABELS_OF % marks, [post[0] for post in posts]):
-            named.setdefault(post_id, []).append(label)
-        yield Newest(slug, uri, name, [_row(post, named) for post in posts])
-    connection.close()
-
-
-def _row(post: tuple[int, str, str, str, str, str], named: dict[int, list[str]]) -> Row:
-    post_id, uri, url, title, html, published = post
-    return Row(uri, url, title, html, published, named.get(post_id, []))
-
-
-def format_feed(newest: Newest) -> str:
-    """A feed by string formatting."""
-    slug, rows = newest.slug, newest.rows
-    head = (
-        '<?xml version="1.0" encoding="UTF-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="en">'
-        f"<id>{newest.uri}</id><title>{escape(newest.title)}</title><updated>{rows[0].published}</updated>"
-        "<author><name>Ann Bench</name></author>"
-        f'<link href="{SITE}/feeds/{slug}.atom" rel="self" type="application/atom+xml"/>'
-        f'<link href="{SITE}/labels/{slug}" rel="alternate" type="text/html"/><generator>plain</generator>'
-    )
-    parts = [head]
-    for row in rows:
-        terms = "".join(f"<category term={quoteattr(name)}/>" for name in row.labels)
-        parts.append(
-            f"<entry><id>{escape(row.uri)}</id><title>{escape(row.title)}</title>"
-            f"<updated>{row.published}</updated><author><name>Ann Bench</name></author>"
-            f'<content type="html">{escape(row.html)}</content>{terms}<published>{row.published}</published>'
-            f'<link href={quoteattr(row.url)} rel="alternate" type="text/html"/></entry>'
-        )
-    parts.append("</feed>\n")
-    return "\n".join(parts)
-
-
-def feedgen_feed(newest: Newest) -> bytes:
+def feedgen_feed(newest: Listed) -> bytes:
     """A feed by feedgen as its documentation shows it."""
     feed = FeedGenerator()
     feed.id(newest.uri)
@@ -158,45 +82,46 @@ def measure(database: Database, file: Path, out: Path, *, rounds: int) -> None:
     """Every way in turns, then the figures."""
     in_memory = list(read_plainly(file))
 
-    def plainly(feeds: Iterator[Newest] | list[Newest]) -> None:
-        (out / "feeds").mkdir(parents=True)
-        for newest in feeds:
-            (out / "feeds" / f"{newest.slug}.atom").write_text(format_feed(newest), encoding="utf-8")
+    def plainly(*, archives: bool) -> None:
+        feeds = read_plainly(file, limit=-1) if archives else read_plainly(file)
+        write_plainly(feeds, out, SUFFIXES, archives=archives)
 
-    def one_by_one() -> None:
+    def feedgen() -> None:
         (out / "feeds").mkdir(parents=True)
         for newest in read_plainly(file):
             (out / "feeds" / f"{newest.slug}.atom").write_bytes(feedgen_feed(newest))
 
-    def ours() -> None:
-        publish_atom(FeedBuilder(database, FEED_SITE), out)
+    def ours(*, archives: bool) -> None:
+        documents = FeedDocuments(FeedBuilder(database, FEED_SITE), archives=archives)
+        publish(database, [documents], Folder(out), compressed=False)
 
     def before(name: str) -> None:
         shutil.rmtree(out, ignore_errors=True)
-        if name == "ours, cold":
+        if name.endswith("first"):
             with database.write() as connection:
-                connection.exec_driver_sql("DELETE FROM fragment")
+                for table in KEPT:
+                    connection.exec_driver_sql(f"DELETE FROM {table}")
 
     timed = in_turns(
         {
-            "plain loop, posts in memory": lambda: plainly(in_memory),
-            "plain loop, from the database": lambda: plainly(read_plainly(file)),
-            "feedgen, one feed at a time": one_by_one,
-            "ours, cold": ours,
-            "ours, warm": ours,
+            "newest: plain, posts in memory": lambda: write_plainly(in_memory, out, SUFFIXES, archives=False),
+            "newest: plain, from the database": partial(plainly, archives=False),
+            "newest: feedgen, Atom alone": feedgen,
+            "newest: ours, first": partial(ours, archives=False),
+            "newest: ours, later": partial(ours, archives=False),
+            "whole: plain, from the database": partial(plainly, archives=True),
+            "whole: ours, first": partial(ours, archives=True),
+            "whole: ours, later": partial(ours, archives=True),
         },
         rounds=rounds,
         before=before,
     )
     show(timed)
-    for heat in ("cold", "warm"):
-        mine = timed[f"ours, {heat}"].median
-        for kind in ("from the database", "posts in memory"):
-            verdict(
-                f"{heat}, to the plain loop {kind}", mine / timed[f"plain loop, {kind}"].median, at_most=2
-            )
-        feedgen = timed["feedgen, one feed at a time"].median
-        verdict(f"{heat}, times faster than feedgen", feedgen / mine, at_least=4)
+    for what in ("newest: ours, first", "newest: ours, later", "whole: ours, first", "whole: ours, later"):
+        plain = timed[f"{what.partition(':')[0]}: plain, from the database"].median
+        verdict(f"{what}, to plain from the database", timed[what].median / plain, at_most=2)
+    in_memory_too = timed["newest: ours, later"].median / timed["newest: plain, posts in memory"].median
+    verdict("newest: ours, later, to plain with posts in memory", in_memory_too, at_most=2)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from posts.revisions import batched
 
 MEMORY_BYTES = 64 * 1024 * 1024
 # What was read of posts is wanted again at once, for the next format.
-CONTENTS_BYTES = 8 * 1024 * 1024
+CONTENTS_BYTES = 4 * 1024 * 1024
 
 # A post's present revision, and its kept entry where that is of this revision.
 _KEPT = (

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from feeds.documents import Source
 from feeds.folder import Folder
 from feeds.publish import publish
 from feeds.sources import FeedDocuments, FeedList
@@ -21,7 +22,12 @@ from feeds.targets import MANIFEST
 from tests.feeds_blog import FeedsBlog, post
 from tests.linked_site import LinkedSite
 
-PAGES = {"index.html": [], "labels/bees.html": [], "labels/bees/2026-03.html": [], "labels/政治.html": []}
+PAGES: dict[str, list[str]] = {
+    "index.html": [],
+    "labels/bees.html": [],
+    "labels/bees/2026-03.html": [],
+    "labels/政治.html": [],
+}
 WHOLE = """
 daemon off; pid {folder}/pid; error_log stderr; {user}
 events {{ worker_connections 64; }}
@@ -66,7 +72,7 @@ def served(sqlite_feed_blog: FeedsBlog, checkout: Path, tmp_path: Path) -> Itera
     sqlite_feed_blog.store_all(post(number, "Bees", "政治") for number in range(1, 250))
     builder = sqlite_feed_blog.builder()
     out = tmp_path / "public"
-    sources = [FeedDocuments(builder), FeedList(builder), LinkedSite(PAGES)]
+    sources: list[Source] = [FeedDocuments(builder), FeedList(builder), LinkedSite(PAGES)]
     publish(sqlite_feed_blog.database, sources, Folder(out))
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
