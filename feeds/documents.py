@@ -9,7 +9,7 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 SOON = "public, max-age=300"
-SELDOM = "public, max-age=86400"
+SELDOM = "public, max-age=3600"
 
 
 class Rank(IntEnum):

@@ -80,6 +80,9 @@ def test_a_moment_told_apart_is_the_same_second_every_time(moment: datetime) -> 
         ("https://ü@x.example/", "https://%C3%BC@x.example/"),
         ("http://x.example/\ud800ü", "http://x.example/%C3%BC"),
         ("mailto:ü", "mailto:%C3%BC"),
+        ("https://x.example/a[1]?b=[c] d", "https://x.example/a%5B1%5D?b=%5Bc%5D%20d"),
+        ('https://x.example/<"{|}\\^`>', "https://x.example/%3C%22%7B%7C%7D%5C%5E%60%3E"),
+        ("http://me@[2001:db8::1]:80/[ü]", "http://me@[2001:db8::1]:80/%5B%C3%BC%5D"),
     ],
 )
 def test_an_address_becomes_a_uri(url: str, expected: str) -> None:

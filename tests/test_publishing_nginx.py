@@ -107,7 +107,7 @@ def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
 
 
 def test_each_document_has_its_type_and_how_long_it_may_be_kept(served: Served) -> None:
-    soon, seldom = "public, max-age=300", "public, max-age=86400"
+    soon, seldom = "public, max-age=300", "public, max-age=3600"
     wanted = {
         "/feeds/bees.atom": ("application/atom+xml", soon),
         "/feeds/bees.rss": ("application/rss+xml", soon),

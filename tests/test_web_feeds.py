@@ -337,14 +337,14 @@ def test_a_parameter_that_cannot_be_is_told_of(stored: FeedsBlog) -> None:
     assert answer.text == "content='some\\r\\n': use full or summary\n"
 
 
-def test_archive_documents_are_kept_for_a_day_once_they_are_closed(stored: FeedsBlog) -> None:
+def test_archive_documents_are_kept_for_an_hour_once_they_are_closed(stored: FeedsBlog) -> None:
     stored.store_all([post(number, "Much") for number in range(30, 50)])
     builder = FeedBuilder(stored.database, stored.site, per_document=4)
     app = create_app(database=stored.database, builder=builder, environment=ENVIRONMENT, site=stored.site)
     client = TestClient(app, follow_redirects=False)
     closed = client.get("/feeds/much/archive/1.atom")
     assert closed.status_code == 200
-    assert closed.headers["cache-control"] == "public, max-age=86400"
+    assert closed.headers["cache-control"] == "public, max-age=3600"
     assert client.get("/feeds/much/archive/99.atom").status_code == 404
     moved = client.get("/feeds/MUCH/archive/1.atom?edition=none")
     assert (moved.status_code, moved.headers["location"]) == (301, "../../much/archive/1.atom")

@@ -34,6 +34,17 @@ def link(page: str, rel: str) -> str | None:
     return str(found[0]) if found else None
 
 
+@pytest.mark.parametrize("address", ["/feeds/{}.atom", "/labels/{}", "/{}", "/feeds/all.atom?q={}"])
+def test_an_address_without_end_is_refused_before_it_is_read(stored: FeedsBlog, address: str) -> None:
+    client = open_client(stored)
+    for name in ("a" * 60_000, "%E2%80%8B" * 6_000):
+        answer = client.get(address.format(name))
+        assert answer.status_code == 414
+        assert answer.text == "This address is too long.\n"
+        assert answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
+    assert client.get(address.format("a" * 900)).status_code != 414
+
+
 def test_the_front_page_lists_labels_with_counts_and_feeds(stored: FeedsBlog) -> None:
     answer = open_client(stored).get("/")
     assert answer.status_code == 200

@@ -13,8 +13,8 @@ from web.encodings import CODINGS, WORTH_COMPRESSING, Coding, encode
 from web.responding import client_has, http_date, tag_of
 from web.rhythm import max_age
 
-# Of an archive document that no entry ever comes to.
-CLOSED_CACHING = "public, max-age=86400"
+# Of an archive document that no entry ever comes to. No longer: its feed may be private tomorrow.
+CLOSED_CACHING = "public, max-age=3600"
 # To be kept by no cache that others share; where the key stands in a header, the address says nothing of it.
 PRIVATE_CACHING = "private, no-cache"
 PRIVATE_VARY = "Accept-Encoding, Authorization"

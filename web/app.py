@@ -11,6 +11,7 @@ from jinja2 import Environment
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -47,6 +48,9 @@ SECURITY = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), interest-cohort=()",
 }
+# None of ours is so long; to look for what a longer one means would take a while.
+LONGEST_ADDRESS = 8192
+_TOO_LONG = PlainTextResponse("This address is too long.\n", status_code=414, headers=SECURITY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,11 @@ class Site(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request the short way if it can be, else the long way."""
-        if scope["type"] != "http" or not await self.short_way.answer(scope, send):
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+        elif len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_ADDRESS:
+            await _TOO_LONG(scope, receive, send)
+        elif not await self.short_way.answer(scope, send):
             await super().__call__(scope, receive, send)
 
 

@@ -12,14 +12,12 @@ from starlette.routing import BaseRoute
 
 from feeds.addresses import AddressError
 from feeds.build import BuiltFeed, FeedBuilder
-from feeds.parts import PartSpec
-from feeds.ruling import name_of_rule, stranger_in
+from feeds.specs import FeedSpec
 from posts.lookup import load_labels
-from posts.loosely import LooseLabels
 from web.answers import CROSS_ORIGIN, Answer, Reply
 from web.asked import Asked, BadRequest
-from web.blogger import write_blogger
 from web.encodings import CODINGS, Coding
+from web.feedlookup import FeedLookup
 from web.missing import Missing
 from web.private import may_have, unauthorized
 from web.resolving import KEY, Addresses, AddressRoute, parse_query, read_ours, split_address
@@ -56,13 +54,13 @@ class FeedPages:
         extra: Mapping[str, str],
     ) -> None:
         self._builder = builder
+        self._lookup = FeedLookup(builder)
         self._missing = missing
         self._addresses = addresses
         self._serves_renamed = renamed == "serve"
         self._note = note
         self._answered = answered
         self._extra = extra
-        self._loose = LooseLabels()
 
     def routes(self) -> list[BaseRoute]:
         """One route, for all addresses of feeds."""
@@ -73,7 +71,10 @@ class FeedPages:
 
         Raises ``DatabaseUnavailable`` and ``AddressError``.
         """
-        built = self._build(asked)
+        spec = self._lookup.spec(asked)
+        if spec is None or spec.is_private:
+            return None
+        built = self._lookup.document(asked)
         if built is None or built.spec.is_private or self._moved(asked, built):
             return None
         return Answer(built, extra=self._extra)
@@ -106,9 +107,7 @@ class FeedPages:
             return found
         asked, built = found
         if request.method == "OPTIONS":
-            return Response(status_code=204, headers=_allowed(built))
-        if built.spec.is_private and not self._is_let_in(request, built):
-            return unauthorized()
+            return Response(status_code=204, headers=_allowed(built.spec))
         place = self._moved(asked, built)
         return (
             _redirect(request, built, place)
@@ -117,64 +116,31 @@ class FeedPages:
         )
 
     def _found(self, request: Request) -> tuple[Asked, BuiltFeed] | Response:
-        """What is asked for and the feed; or the answer that says why there is none."""
+        """What is asked for and the feed; or the answer that says why there is none for this client."""
         try:
             asked = self._addresses.find(request.scope["raw_path"], request.scope["query_string"])
-            built = None if asked is None else self._build(asked)
+            return self._missing.nothing(request) if asked is None else self._opened(request, asked)
         except BadRequest as error:
             return PlainTextResponse(f"{error}\n", status_code=400, headers={"Cache-Control": "no-store"})
         except AddressError as error:
             return self._missing.rule(request, str(error))
-        if asked is None or built is None:
-            return self._missing.label(request, self._unknown(asked))
-        return asked, built
 
-    def _is_let_in(self, request: Request, built: BuiltFeed) -> bool:
+    def _opened(self, request: Request, asked: Asked) -> tuple[Asked, BuiltFeed] | Response:
+        spec = self._lookup.spec(asked)
+        if spec is not None and spec.is_private:
+            if request.method == "OPTIONS":
+                return Response(status_code=204, headers=_allowed(spec))
+            if not self._is_let_in(request, spec):
+                return unauthorized()
+        built = None if spec is None else self._lookup.document(asked)
+        if spec is None or built is None:
+            return self._missing.label(request, self._lookup.stranger(asked))
+        # It may have become so meanwhile.
+        return unauthorized() if built.spec.is_private and not spec.is_private else (asked, built)
+
+    def _is_let_in(self, request: Request, spec: FeedSpec) -> bool:
         with self._builder.database.read() as connection:
-            return may_have(connection, request, built.spec.slug)
-
-    def _build(self, asked: Asked) -> BuiltFeed | None:
-        name = self._named(asked)
-        if name is None:
-            return None
-        if asked.part is not None:
-            return self._part(asked, name, asked.part)
-        if asked.number is not None:
-            return self._builder.archive(
-                name, asked.number, asked.suffix, content=asked.content, edition=asked.edition
-            )
-        built = self._builder.build(
-            name, asked.suffix, content=asked.content, query=asked.query, before=asked.before
-        )
-        # Under a rule nothing private ever stood elsewhere: who asks so must not learn that there is such.
-        return None if built and asked.rule and built.spec.is_private else built
-
-    def _part(self, asked: Asked, name: str, part: PartSpec) -> BuiltFeed | None:
-        home = self._builder.site.home_url
-        return self._builder.parts.build(
-            name,
-            asked.suffix,
-            part,
-            address=lambda start: home + write_blogger(asked, start=start),
-            content=asked.content,
-            query=asked.query,
-        )
-
-    def _named(self, asked: Asked) -> str | None:
-        """The name of the feed; None when it has none."""
-        if asked.rule is None:
-            return asked.name
-        with self._builder.database.read() as connection:
-            return name_of_rule(connection, asked.rule, guess=self._loose.find)
-
-    def _unknown(self, asked: Asked | None) -> str:
-        """What a person would call that which is not there."""
-        if asked is None:
-            return ""
-        if asked.rule is None:
-            return asked.name or ""
-        with self._builder.database.read() as connection:
-            return stranger_in(connection, asked.rule, guess=self._loose.find)
+            return may_have(connection, request, spec.slug)
 
     def _moved(self, asked: Asked, built: BuiltFeed) -> str | None:
         """The canonical address of what was asked for, from the front page on, unless that was asked."""
@@ -231,10 +197,10 @@ def _redirect(request: Request, built: BuiltFeed, place: str) -> Response:
     return Response(status_code=301 if is_for_good else 302, headers=headers)
 
 
-def _allowed(built: BuiltFeed) -> dict[str, str]:
+def _allowed(spec: FeedSpec) -> dict[str, str]:
     """What may be done with a feed, also by other sites' scripts unless it is private."""
     allowed = {"Allow": ", ".join(METHODS)}
-    return allowed if built.spec.is_private else allowed | CROSS_ORIGIN | PREFLIGHT
+    return allowed if spec.is_private else allowed | CROSS_ORIGIN | PREFLIGHT
 
 
 def _plain(tag: str) -> str:

@@ -68,8 +68,9 @@ class Addresses:
         try:
             return self._known[address]
         except KeyError:
-            asked = self._read(path.decode(errors="replace"), parse_query(query))
-        if len(path) + len(query) <= _LONGEST and KEY.encode() not in query:
+            told = parse_query(query)
+            asked = self._read(path.decode(errors="replace"), told)
+        if len(path) + len(query) <= _LONGEST and KEY not in told:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             self._known[address] = asked
