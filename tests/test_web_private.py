@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 from starlette.testclient import TestClient
 
+from feeds.build import FeedBuilder
 from feeds.keys import grant, revoke
 from feeds.selection import add_feed
 from posts.rules import parse
@@ -58,6 +59,22 @@ def test_the_key_opens_it_in_the_address_and_as_password(board: Board) -> None:
         assert "Post 2" in answer.text
         assert "Post 4" not in answer.text
         assert board.key not in answer.text
+
+
+def test_without_the_key_nobody_learns_which_documents_there_are(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(*_: object, **__: object) -> None:
+        pytest.fail("nothing is built for whoever has no key")
+
+    for address in (FEED, "/feeds/board-only/archive/1.atom", "/feeds/board-only/archive/9.json"):
+        client = board.client()
+        with monkeypatch.context() as patch:
+            patch.setattr(FeedBuilder, "build", build)
+            patch.setattr(FeedBuilder, "archive", build)
+            assert client.get(address).status_code == 401
+            assert client.get(address, params={"key": board.other}).status_code == 401
+    assert client.get(address, params={"key": board.key}).status_code == 404
 
 
 def test_nothing_else_opens_it_and_all_of_it_is_answered_alike(board: Board) -> None:
