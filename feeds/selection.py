@@ -1,6 +1,6 @@
 """Which feeds there are: everything, the configured ones, one for each label and each author."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from sqlalchemy import Connection
 
@@ -10,10 +10,8 @@ from feeds.finding import current_feed, find_feed, is_gone, unknown_in
 from feeds.site import FeedSite
 from feeds.specs import FeedSpec, FeedState, everything, of_author, of_configured, of_label
 from posts.authors import authors
-from posts.batch import label_stamps, labels_by_id, newest_by_label, newest_of_all
+from posts.batch import label_stamps, labels_by_id
 from posts.blog import get_blog
-from posts.rules import All
-from posts.scope import Scope, newest_in
 
 __all__ = [
     "ALL",
@@ -27,39 +25,10 @@ __all__ = [
     "current_feeds",
     "find_feed",
     "is_gone",
-    "newest_posts",
     "public_feeds",
     "remove_feed",
     "unknown_in",
 ]
-
-_EVERY_POST = Scope(All())
-
-
-def newest_posts(connection: Connection, states: Sequence[FeedState]) -> list[list[int]]:
-    """The ids of the posts that each feed shows, in its order."""
-    of_labels: dict[tuple[int | None, int], list[int]] = {}
-    plain = [state.spec for state in states if _is_plain_label(state.spec)]
-    for entries in {spec.entries for spec in plain}:
-        label_ids = [spec.label_id for spec in plain if spec.entries == entries and spec.label_id is not None]
-        found = newest_by_label(connection, label_ids, limit=entries)
-        of_labels |= {(label_id, entries): post_ids for label_id, post_ids in found.items()}
-    return [
-        of_labels[state.spec.label_id, state.spec.entries]
-        if _is_plain_label(state.spec)
-        else _newest_of(connection, state.spec)
-        for state in states
-    ]
-
-
-def _is_plain_label(spec: FeedSpec) -> bool:
-    return spec.label_id is not None and spec.query is None and spec.ordering == "published"
-
-
-def _newest_of(connection: Connection, spec: FeedSpec) -> list[int]:
-    if spec.scope == _EVERY_POST and spec.ordering == "published":
-        return newest_of_all(connection, limit=spec.entries)
-    return newest_in(connection, spec.scope, limit=spec.entries, ordering=spec.ordering)
 
 
 def current_feeds(

@@ -75,7 +75,7 @@ def everything(blog: Blog, site: FeedSite) -> FeedState:
         content=site.content,
         language=site.language,
     )
-    return FeedState(spec, _token(ALL, blog.revision, blog.changed_at), blog.changed_at)
+    return FeedState(spec, _token(ALL, blog.public_revision, blog.changed_at), blog.changed_at)
 
 
 def of_label(label: Label, site: FeedSite) -> FeedState:
@@ -92,7 +92,7 @@ def of_label(label: Label, site: FeedSite) -> FeedState:
         language=site.language,
         label_id=label.id,
     )
-    token = f"{_token(label.id, label.revision, label.changed_at)} {label.name}"
+    token = f"{_token(label.feed_uri, label.revision, label.changed_at)} {label.name}"
     return FeedState(spec, token, label.changed_at)
 
 
@@ -110,7 +110,7 @@ def of_author(author: Author, site: FeedSite) -> FeedState:
         language=site.language,
         author_id=author.id,
     )
-    token = f"{_token(f'by {author.id}', author.revision, author.changed_at)} {author.name}"
+    token = f"{_token(author.feed_uri, author.revision, author.changed_at)} {author.name}"
     return FeedState(spec, token, author.changed_at)
 
 
@@ -193,6 +193,6 @@ def _grown(uri: str, text: str) -> str:
     return f"urn:uuid:{uuid5(UUID(uri), text)}"
 
 
-def _token(whose: int | str, revision: int, changed_at: datetime) -> str:
+def _token(whose: str, revision: int, changed_at: datetime) -> str:
     # The time too: in a database put back from a copy, the same revision is made twice.
     return f"{whose}.{revision}.{changed_at.timestamp():.6f}"

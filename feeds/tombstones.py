@@ -9,11 +9,10 @@ from sqlalchemy import Column, Connection, Select, bindparam, func, select
 from feeds.formats import Deleted
 from feeds.layout import Layout
 from feeds.selection import FeedSpec
-from posts.authors import post_author
-from posts.model import post, post_label
+from posts.model import post
 from posts.revisions import batched
 from posts.rules import All
-from posts.withdrawals import withdrawn
+from posts.withdrawals import withdrawn, withdrawn_author, withdrawn_label
 
 # Up to so many feeds are asked for one by one.
 FEW = 10
@@ -35,8 +34,8 @@ def _of_many(owner: Column[int], post_id: Column[int]) -> Select[int, str, datet
     return found.where(ranked.c.place <= bindparam("limit")).order_by(ranked.c.owner, ranked.c.place)
 
 
-_OF_LABELS = _of_many(post_label.c.label_id, post_label.c.post_id)
-_OF_AUTHORS = _of_many(post_author.c.author_id, post_author.c.post_id)
+_OF_LABELS = _of_many(withdrawn_label.c.label_id, withdrawn_label.c.post_id)
+_OF_AUTHORS = _of_many(withdrawn_author.c.author_id, withdrawn_author.c.post_id)
 
 
 def tombstones(connection: Connection, layouts: Sequence[Layout]) -> list[tuple[Deleted, ...]]:

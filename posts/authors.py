@@ -15,9 +15,11 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    case,
     delete,
     func,
     insert,
+    literal,
     or_,
     select,
     true,
@@ -101,6 +103,8 @@ class AuthorBook:
         self._ids: dict[str, int] | None = None
         self._slugs: set[str] = set()
         self._written: dict[str, int | None] = {}
+        # The names of those of whom no post was ever live.
+        self._unmet: dict[int, str] = {}
         self._touched: set[int] = set()
 
     def write(self, posts: Sequence[Written], *, are_new: bool = False) -> None:
@@ -117,6 +121,7 @@ class AuthorBook:
             ]
             if one.is_live:
                 self.touch(author_ids)
+                self._meet(one.authors)
             self.touch(self._of(one.before))
         if rows:
             self._connection.execute(insert(post_author), rows)
@@ -148,8 +153,23 @@ class AuthorBook:
             self._connection.execute(
                 update(author)
                 .where(author.c.id.in_(some))
-                .values(revision=author.c.revision + 1, changed_at=later(author.c.changed_at, self._now))
+                .values(
+                    revision=author.c.revision + 1,
+                    changed_at=case(
+                        (author.c.revision == 0, literal(self._now, UtcDateTime)),
+                        else_=later(author.c.changed_at, self._now),
+                    ),
+                )
             )
+
+    def _meet(self, names: Sequence[str]) -> None:
+        """Name those whom nobody knew as their first live post does: not as what nobody saw wrote them."""
+        for name in names:
+            found = self._written[name]
+            known = None if found is None else self._unmet.pop(found, None)
+            if known not in {None, clean_name(name)}:
+                renamed = update(author).where(author.c.id == found).values(name=clean_name(name))
+                self._connection.execute(renamed)
 
     def _of(self, names: Sequence[str]) -> list[int]:
         """The authors of these names, each once; those not known yet are made."""
@@ -163,9 +183,12 @@ class AuthorBook:
     def _find_or_make(self, name: str) -> int | None:
         if self._ids is None:
             self._ids = {}
-            for row in self._connection.execute(select(author.c.id, author.c.key, author.c.slug)):
+            known = select(author.c.id, author.c.name, author.c.key, author.c.slug, author.c.revision)
+            for row in self._connection.execute(known):
                 self._ids[row.key] = row.id
                 self._slugs.add(row.slug.casefold())
+                if row.revision == 0:
+                    self._unmet[row.id] = row.name
         key = label_key(name)
         if key and key not in self._ids:
             self._ids[key] = self._make(clean_name(name), key)
@@ -183,6 +206,7 @@ class AuthorBook:
             changed_at=self._now,
         )
         author_id: int = self._connection.execute(made.returning(author.c.id)).scalar_one()
+        self._unmet[author_id] = name
         return author_id
 
 

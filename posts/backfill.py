@@ -9,6 +9,7 @@ from posts.blog import get_blog
 from posts.model import PostState, post
 from posts.revisions import batched
 from posts.search import index_missing
+from posts.withdrawals import note_authors
 
 
 def complete(connection: Connection) -> None:
@@ -20,10 +21,11 @@ def complete(connection: Connection) -> None:
         return
     blog = get_blog(connection, lock=True)
     book = AuthorBook(connection, namespace=blog.feed_namespace, now=blog.changed_at)
-    columns = select(post.c.id, post.c.authors, post.c.state, post.c.published)
+    columns = select(post.c.id, post.c.authors, post.c.state, post.c.published, post.c.withdrawn_at)
     for some in batched(numbers):
         rows = connection.execute(columns.where(post.c.id.in_(some)).order_by(post.c.id)).all()
         book.write([_written(row) for row in rows], are_new=True)
+        note_authors(connection, [row.id for row in rows if row.withdrawn_at is not None])
     book.finish()
 
 

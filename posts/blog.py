@@ -19,12 +19,14 @@ class BlogMissing(LookupError):
 class Blog:
     """The blog: its feed's permanent id, and what stands for all posts together.
 
-    ``revision`` grows in each transaction that changes a live post; ``changed_at`` is when that was.
+    ``revision`` grows in each transaction that changes what a reader may see, ``public_revision`` only where
+    that is for everybody; ``changed_at`` is when that was.
     """
 
     feed_namespace: UUID
     feed_uri: str
     revision: int
+    public_revision: int
     changed_at: datetime
 
     def label_feed_uri(self, slug: str) -> str:
@@ -54,11 +56,13 @@ def get_blog(connection: Connection, *, lock: bool = False) -> Blog:
     ``lock`` holds other writers of posts and labels back until this transaction ends. SQLite has one writer
     anyway; on PostgreSQL two imports would otherwise make the same label twice.
     """
-    query = select(blog.c.feed_namespace, blog.c.feed_uri, blog.c.revision, blog.c.changed_at)
+    query = select(
+        blog.c.feed_namespace, blog.c.feed_uri, blog.c.revision, blog.c.public_revision, blog.c.changed_at
+    )
     row = connection.execute(query.with_for_update() if lock else query).first()
     if row is None:
         raise BlogMissing("the database holds no blog yet: run `labelcast init`")
-    return Blog(UUID(row.feed_namespace), row.feed_uri, row.revision, row.changed_at)
+    return Blog(UUID(row.feed_namespace), row.feed_uri, row.revision, row.public_revision, row.changed_at)
 
 
 def close_news(connection: Connection, *, until: datetime) -> None:

@@ -10,10 +10,11 @@ from posts.blog import get_blog
 from posts.labelbook import LabelBook
 from posts.labels import clean_name, label_key, slugify
 from posts.lookup import LabelIndex, load_labels, nearest_labels
-from posts.model import Label, label, label_alias, post_label
+from posts.model import UNMET, Label, label, label_alias, post_label
 from posts.privacy import apply_private_rules
 from posts.privaterules import PrivateRules
 from posts.revisions import bump_blog, bump_labels, bump_posts_of
+from posts.withdrawals import merge_withdrawals
 
 
 class LabelError(LookupError):
@@ -47,7 +48,7 @@ def rename_label(connection: Connection, old: str, new: str, *, now: datetime) -
         _change(connection, found, name=name)
     else:
         _move(connection, index, found, name=name, key=key)
-    _count(connection, touched, authors, now=now)
+    _count(connection, touched, authors, now=now, public=found.is_met)
     return load_labels(connection, [name]).by_key[key]
 
 
@@ -64,9 +65,7 @@ def _move(connection: Connection, index: LabelIndex, found: Label, *, name: str,
     # An address this label had under yet another name: that name still leads here, without it.
     connection.execute(update(label_alias).where(label_alias.c.slug == slug).values(slug=None))
     _change(connection, found, name=name, key=key, slug=slug)
-    _leave_alias(
-        connection, key=label_key(found.name), slug=None if slug == found.slug else found.slug, to=found.id
-    )
+    _leave_alias(connection, found, slug=None if slug == found.slug else found.slug, to=found.id)
 
 
 def merge_labels(connection: Connection, source: str, into: str, *, now: datetime) -> Label:
@@ -79,15 +78,20 @@ def merge_labels(connection: Connection, source: str, into: str, *, now: datetim
     gone, stays = _must_find(connection, index, source), _must_find(connection, index, into)
     if gone.id == stays.id:
         raise LabelError(f"label {gone.name!r}: {source!r} and {into!r} are one label already")
-    touched = bump_posts_of(connection, {gone.id}, changed_in=revision) | {stays.id}
+    touched = bump_posts_of(connection, {gone.id}, changed_in=revision)
+    if gone.is_met:
+        # Whoever knows the one will find the other at its address.
+        _meet(connection, stays)
+        touched |= {stays.id}
     authors = _authors_of(connection, gone, now=now)
     there = select(post_label.c.post_id).where(post_label.c.label_id == stays.id)
     connection.execute(
         delete(post_label).where(post_label.c.label_id == gone.id, post_label.c.post_id.in_(there))
     )
     connection.execute(update(post_label).where(post_label.c.label_id == gone.id).values(label_id=stays.id))
+    merge_withdrawals(connection, gone.id, stays.id)
     _retire(connection, gone, to=stays.id)
-    _count(connection, touched - {gone.id}, authors, now=now)
+    _count(connection, touched - {gone.id}, authors, now=now, public=gone.is_met)
     return load_labels(connection, [stays.slug]).by_slug[stays.slug]
 
 
@@ -108,7 +112,7 @@ def delete_label(connection: Connection, name: str, *, now: datetime) -> Label:
     authors = _authors_of(connection, gone, now=now)
     connection.execute(delete(post_label).where(post_label.c.label_id == gone.id))
     _retire(connection, gone, to=None)
-    _count(connection, touched - {gone.id}, authors, now=now)
+    _count(connection, touched - {gone.id}, authors, now=now, public=gone.is_met)
     return gone
 
 
@@ -125,15 +129,24 @@ def _change(connection: Connection, found: Label, **values: str) -> None:
     connection.execute(update(label).where(label.c.id == found.id).values(name_is_chosen=True, **values))
 
 
+def _meet(connection: Connection, found: Label) -> None:
+    """Let it be known of a label: whatever is done to it counts from now on."""
+    if not found.is_met:
+        connection.execute(update(label).where(label.c.id == found.id).values(revision=UNMET + 1))
+
+
 def _retire(connection: Connection, gone: Label, *, to: int | None) -> None:
     """Take a label's row away; all its names and addresses lead to another label, or to none."""
     connection.execute(update(label_alias).where(label_alias.c.label_id == gone.id).values(label_id=to))
     connection.execute(delete(label).where(label.c.id == gone.id))
-    _leave_alias(connection, key=label_key(gone.name), slug=gone.slug, to=to)
+    _leave_alias(connection, gone, slug=gone.slug, to=to)
 
 
-def _leave_alias(connection: Connection, *, key: str, slug: str | None, to: int | None) -> None:
-    connection.execute(insert(label_alias).values(key=key, slug=slug, label_id=to))
+def _leave_alias(connection: Connection, found: Label, *, slug: str | None, to: int | None) -> None:
+    """A name and a slug that a label loses."""
+    connection.execute(
+        insert(label_alias).values(key=label_key(found.name), slug=slug, label_id=to, was_met=found.is_met)
+    )
 
 
 def _authors_of(connection: Connection, found: Label, *, now: datetime) -> AuthorBook:
@@ -143,11 +156,14 @@ def _authors_of(connection: Connection, found: Label, *, now: datetime) -> Autho
     return book
 
 
-def _count(connection: Connection, touched: Collection[int], authors: AuthorBook, *, now: datetime) -> None:
+def _count(
+    connection: Connection, touched: Collection[int], authors: AuthorBook, *, now: datetime, public: bool
+) -> None:
+    """Count what was done to labels; ``public`` is whether one of them was known to everybody."""
     bump_labels(connection, touched, now=now)
     authors.finish()
     # Private posts show labels as well.
-    bump_blog(connection, now=now, private=True)
+    bump_blog(connection, now=now, public=public, private=True)
     book = LabelBook(connection, now=now)
     apply_private_rules(connection, book, now=now)
     book.finish()

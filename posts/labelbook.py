@@ -37,6 +37,7 @@ class LabelBook:
         self._slugs: set[str] = set()
         self._written: dict[str, int | None] = {}
         self._chosen: set[int] = set()
+        self._unmet: set[int] = set()
         self._contested: set[int] = set()
         self._newly_contested: set[int] = set()
         self._touched: set[int] = set()
@@ -56,6 +57,8 @@ class LabelBook:
             self._slugs.add(row.slug.casefold())
             if row.name_is_chosen:
                 self._chosen.add(row.id)
+            if row.revision == UNMET:
+                self._unmet.add(row.id)
             if row.is_contested:
                 self._contested.add(row.id)
 
@@ -97,6 +100,7 @@ class LabelBook:
         label_id: int = self._connection.execute(made.returning(label.c.id)).scalar_one()
         self._names[label_id] = name
         self._slugs.add(slug.casefold())
+        self._unmet.add(label_id)
         self._has_made_labels = True
         return label_id
 
@@ -129,7 +133,10 @@ class LabelBook:
         self._contest()
         renamed = self._vote()
         if renamed:
-            self._touched |= bump_posts_of(self._connection, renamed, changed_in=self.revision)
+            # Live posts of a label that nobody met before show it for the first time: they count as changed.
+            unmet = renamed & self._unmet
+            bump_posts_of(self._connection, unmet, changed_in=self.revision, only_hidden=True)
+            self._touched |= bump_posts_of(self._connection, renamed - unmet, changed_in=self.revision)
             self.authors.touch_labels(renamed)
             # Private posts show the names as well.
             self._private_touched = True
@@ -144,7 +151,7 @@ class LabelBook:
             self._connection.execute(update(label).where(label.c.id.in_(some)).values(is_contested=True))
         self._contested |= self._newly_contested
 
-    def _vote(self) -> Collection[int]:
+    def _vote(self) -> set[int]:
         """Give each contested label the name that most of its live posts write; return those renamed.
 
         Between equals the first in the order of code points wins, whatever order they were imported in.
@@ -159,7 +166,7 @@ class LabelBook:
             one = update(label).where(label.c.id == bindparam("voted")).values(name=bindparam("as"))
             self._connection.execute(one, [{"voted": key, "as": name} for key, name in renamed.items()])
             self._names |= renamed
-        return renamed.keys()
+        return set(renamed)
 
     def _count(self, label_ids: Iterable[int]) -> dict[int, Counter[str]]:
         counted: dict[int, Counter[str]] = {}

@@ -1,6 +1,6 @@
 """Labels as they are found: by name, by address, and by the names and addresses they once had."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
@@ -8,13 +8,17 @@ from typing import Any
 from sqlalchemy import BindParameter, ColumnElement, Connection, Row, bindparam, func, or_, select, true
 
 from posts.labels import clean_name, label_key
-from posts.model import Label, label, label_alias, post_label
+from posts.model import UNMET, Label, label, label_alias, post_label
 from posts.rules import Rule, rule_labels
 
 BATCH = 500
 
+# How alike two names are that may be meant for each other, by difflib's measure; longer ones are nobody's.
+_LIKE = 0.6
+_LONGEST_LIKE = 100
+
 _LABELS = select(label)
-_ALIASES = select(label_alias.c.key, label_alias.c.slug, label_alias.c.label_id)
+_ALIASES = select(label_alias.c.key, label_alias.c.slug, label_alias.c.label_id, label_alias.c.was_met)
 # Made once: putting a statement together takes longer than running it.
 _KEYS: BindParameter[str] = bindparam("keys", expanding=True)
 _SLUGS: BindParameter[str] = bindparam("slugs", expanding=True)
@@ -33,13 +37,16 @@ _LABELS_NAMED = _LABELS.where(
 class LabelIndex:
     """Labels by all that leads to them; an alias that leads to None is of a deleted label.
 
-    Load it once with ``load_labels`` and hand it to many queries of one transaction.
+    ``unmet_keys`` and ``unmet_slugs`` are those of the old ones that a label had while no live post had ever
+    had it. Load it once with ``load_labels`` and hand it to many queries of one transaction.
     """
 
     by_key: Mapping[str, Label]
     by_slug: Mapping[str, Label]
     old_keys: Mapping[str, Label | None]
     old_slugs: Mapping[str, Label | None]
+    unmet_keys: frozenset[str] = frozenset()
+    unmet_slugs: frozenset[str] = frozenset()
 
     def named(self, name: str) -> Label | None:
         """The label a rule means by this name: its own name first, then its slug, then what it once was."""
@@ -55,13 +62,19 @@ class LabelIndex:
                     return table[candidate]
         return None
 
-    def met(self) -> "LabelIndex":
-        """Without the labels that no live post ever had: nobody is to hear of them yet."""
+    def met(self, *, by_any_name: bool = False) -> "LabelIndex":
+        """Without the labels that no live post ever had: nobody is to hear of them yet.
+
+        Nor by names they had before one did, unless ``by_any_name``: for rules that a publisher wrote.
+        """
+        unmet_keys, unmet_slugs = (
+            (frozenset[str](), frozenset[str]()) if by_any_name else (self.unmet_keys, self.unmet_slugs)
+        )
         return LabelIndex(
             by_key={key: one for key, one in self.by_key.items() if one.is_met},
             by_slug={slug: one for slug, one in self.by_slug.items() if one.is_met},
-            old_keys={key: one for key, one in self.old_keys.items() if one is None or one.is_met},
-            old_slugs={slug: one for slug, one in self.old_slugs.items() if one is None or one.is_met},
+            old_keys=_known(self.old_keys, unmet_keys),
+            old_slugs=_known(self.old_slugs, unmet_slugs),
         )
 
     def addressed(self, name_or_slug: str) -> Label | None:
@@ -70,6 +83,10 @@ class LabelIndex:
             if slug in self.by_slug:
                 return self.by_slug[slug]
         return self.named(name_or_slug)
+
+
+def _known(old: Mapping[str, Label | None], unmet: Collection[str]) -> dict[str, Label | None]:
+    return {name: one for name, one in old.items() if name not in unmet and (one is None or one.is_met)}
 
 
 def _slugs(name: str) -> tuple[str, ...]:
@@ -101,6 +118,8 @@ def _index(labels: Sequence[Row[*tuple[Any, ...]]], aliases: Sequence[Row[*tuple
         by_slug={found.slug: found for _, found in by_id.values()},
         old_keys={key: found for key, _, found in former},
         old_slugs={slug: found for _, slug, found in former if slug is not None},
+        unmet_keys=frozenset(row.key for row in aliases if not row.was_met),
+        unmet_slugs=frozenset(row.slug for row in aliases if not row.was_met),
     )
 
 
@@ -141,8 +160,11 @@ def find_label(connection: Connection, name_or_slug: str, *, counted: bool = Tru
 
 
 def is_deleted_label(connection: Connection, name_or_slug: str) -> bool:
-    """Whether there was such a label and it was deleted (its addresses answer 410, not 404)."""
-    index = load_labels(connection, [name_or_slug])
+    """Whether there was such a label and it was deleted (its addresses answer 410, not 404).
+
+    One that no live post ever had was never there: nobody could know of it.
+    """
+    index = load_labels(connection, [name_or_slug]).met()
     if index.addressed(name_or_slug) is not None:
         return False
     known = label_key(name_or_slug) in index.old_keys
@@ -156,14 +178,34 @@ def unknown_labels(connection: Connection, rule: Rule) -> list[str]:
     return [name for name in names if index.named(name) is None]
 
 
-def nearest_labels(connection: Connection, name: str, *, limit: int = 3) -> list[str]:
-    """Names of labels that look like this one, the likest first, for "did you mean"."""
+def nearest_labels(connection: Connection, name: str, *, limit: int = 3, only_met: bool = False) -> list[str]:
+    """Names of labels that look like this one, the likest first, for "did you mean".
+
+    With ``only_met`` those that anybody may know of. None for a name of more than 100 characters.
+    """
     key = label_key(name)
-    rows = connection.execute(select(label.c.key, label.c.name).order_by(label.c.key))
-    known = {row.key: row.name for row in rows}
-    near = get_close_matches(key, known, n=limit, cutoff=0.6)
+    if len(key) > _LONGEST_LIKE:
+        return []
+    query = select(label.c.key, label.c.name).order_by(label.c.key)
+    if only_met:
+        query = query.where(label.c.revision > UNMET)
+    known: dict[str, str] = {row[0]: row[1] for row in connection.execute(query).all()}
+    near = get_close_matches(key, _perhaps_like(key, known), n=limit, cutoff=_LIKE)
     inside = [other for other in known if _begins_a_word(key, other) or _begins_a_word(other, key)]
     return [known[other] for other in dict.fromkeys([*near, *inside])][:limit]
+
+
+def _perhaps_like(key: str, known: Iterable[str]) -> list[str]:
+    """Those of about its length with a part of its pairs of letters: difflib takes too long over all."""
+    pairs = {key[at : at + 2] for at in range(len(key) - 1)}
+    few = max(1, len(pairs) // 4)
+    # Two names of which one is longer than this are never as alike: 2 * shorter / (shorter + longer).
+    shortest, longest = len(key) * _LIKE / (2 - _LIKE), len(key) * (2 - _LIKE) / _LIKE
+    return [
+        other
+        for other in known
+        if shortest <= len(other) <= longest and sum(pair in other for pair in pairs) >= few
+    ]
 
 
 def _begins_a_word(part: str, whole: str) -> bool:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    true,
 )
 
 from database import Identity, Json, UtcDateTime, metadata
@@ -144,8 +145,10 @@ blog = Table(
     # From these grow the ids of feeds; they never change, whatever site_url becomes.
     Column("feed_namespace", String(36), nullable=False),
     Column("feed_uri", Text, nullable=False),
-    # As a label's, for all posts together.
+    # Counts every transaction that changes what readers see, also those of private feeds.
     Column("revision", Integer, nullable=False),
+    # As a label's, for all live posts together.
+    Column("public_revision", Integer, nullable=False, server_default="0"),
     Column("changed_at", UtcDateTime, nullable=False),
     # As these two, but moved by changes of private posts: what is public must not tell of them.
     Column("private_revision", Integer, nullable=False, server_default="0"),
@@ -222,6 +225,8 @@ label_alias = Table(
     Column("slug", Text, unique=True),
     # NULL: the label was deleted, and posts that name it don't bring it back.
     Column("label_id", ForeignKey("label.id", ondelete="CASCADE"), index=True),
+    # Its label had, or had had, a live post then: else the name is one that nobody is to hear of.
+    Column("was_met", Boolean, nullable=False, server_default=true()),
     comment="names and slugs that labels once had",
 )
 

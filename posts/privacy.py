@@ -23,6 +23,7 @@ from posts.privaterules import PrivateRules, private_rule
 from posts.querying import condition, simplify
 from posts.revisions import batched
 from posts.rules import All, Not, Rule, rule_labels
+from posts.withdrawals import note_return, note_withdrawal
 
 __all__ = [
     "apply_private_rules",
@@ -100,6 +101,10 @@ def move(
     is_live, is_public = new is PostState.LIVE, PostState.LIVE in {old, new}
     values |= {"state": new.value, "revision": post.c.revision + 1, "changed_in": book.revision}
     for some in batched(post_ids):
+        if old is PostState.LIVE:
+            note_withdrawal(connection, some)
+        elif is_live:
+            note_return(connection, some)
         connection.execute(update(post).where(post.c.id.in_(some)).values(values))
         if is_public:
             those = post_label.c.post_id.in_(some)

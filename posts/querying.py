@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Table,
     and_,
     bindparam,
     exists,
@@ -134,19 +135,21 @@ def live_size(connection: Connection, label_id: int) -> int:
     return connection.execute(select(func.count()).select_from(some.limit(_PROBE).subquery())).scalar_one()
 
 
-def condition(rule: Rule, index: LabelIndex, post_id: ColumnElement[int]) -> ColumnElement[bool]:
-    """A simplified rule as a condition on a column that holds a post's id."""
+def condition(
+    rule: Rule, index: LabelIndex, post_id: ColumnElement[int], *, ties: Table = post_label
+) -> ColumnElement[bool]:
+    """A simplified rule as a condition on a column that holds a post's id; ``ties`` are posts' labels."""
     match rule:
         case All():
             return true()
         case HasLabel(name):
-            tie = post_label.alias()
+            tie = ties.alias()
             return exists().where(tie.c.post_id == post_id, tie.c.label_id == _label_id(name, index))
         case Not(All()):
             return false()
         case Not(inner):
-            return not_(condition(inner, index, post_id))
+            return not_(condition(inner, index, post_id, ties=ties))
         case And(rules):
-            return and_(*(condition(part, index, post_id) for part in rules))
+            return and_(*(condition(part, index, post_id, ties=ties) for part in rules))
         case Or(rules):
-            return or_(*(condition(part, index, post_id) for part in rules))
+            return or_(*(condition(part, index, post_id, ties=ties) for part in rules))

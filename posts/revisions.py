@@ -24,7 +24,7 @@ from sqlalchemy import (
 from database import UtcDateTime
 from posts.blog import get_blog
 from posts.lookup import BATCH, LabelIndex, load_labels
-from posts.model import UNMET, Label, blog, label, post, post_label
+from posts.model import UNMET, Label, PostState, blog, label, post, post_label
 from posts.querying import branches, guarded, simplify
 from posts.rules import Rule, rule_labels
 
@@ -42,10 +42,10 @@ def rule_revision(connection: Connection, rule: Rule, *, index: LabelIndex | Non
 
     Where every post under the rule must have one of some labels, those labels' revisions decide, for a
     change of a post counts for each label it has or had; else the whole blog's. Also when a name in the rule
-    comes to mean another label, or one at all.
+    comes to mean another label, or one at all: a label that no live post ever had is none.
     """
     names = rule_labels(rule)
-    found = load_labels(connection, names) if index is None else index
+    found = (load_labels(connection, names) if index is None else index).met(by_any_name=True)
     meant = [found.named(name) for name in names]
     by_id = {one.id: one for one in meant if one is not None}
     walked = branches(simplify(rule, found), found, size=lambda _: 1)
@@ -59,7 +59,7 @@ def rule_revision(connection: Connection, rule: Rule, *, index: LabelIndex | Non
         # A label that was deleted takes its own changed_at with it; the blog's was moved as well.
         changed_at.append(whole.changed_at)
         # Who remembers a feed by its token remembers its moment with it.
-        parts.append(f"blog {whole.changed_at if guarded(walked) else whole.revision}")
+        parts.append(f"blog {whole.changed_at if guarded(walked) else whole.public_revision}")
     token = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
     return RuleRevision(token, max(changed_at))
 
@@ -78,17 +78,26 @@ def bump_labels(connection: Connection, label_ids: Collection[int], *, now: date
         connection.execute(
             update(label)
             .where(label.c.id.in_(some), or_(label.c.revision > UNMET, has_live_post))
-            .values(revision=label.c.revision + 1, changed_at=later(label.c.changed_at, now))
+            .values(
+                revision=label.c.revision + 1,
+                # Of one just met nobody knew: when it was made is not to be told.
+                changed_at=case(
+                    (label.c.revision == UNMET, literal(now, UtcDateTime)),
+                    else_=later(label.c.changed_at, now),
+                ),
+            )
         )
 
 
 def bump_blog(connection: Connection, *, now: datetime, public: bool = True, private: bool = False) -> None:
     """Count a change of the blog as a whole: of live posts, of private ones, or of both.
 
-    A change of private posts alone moves no ``changed_at``, for everybody is told that.
+    A change of private posts alone moves no ``public_revision`` and no ``changed_at``, for everybody is told
+    of these. Each change of either moves the blog's own ``revision``.
     """
     values: dict[str, Any] = {"revision": blog.c.revision + 1}
     if public:
+        values["public_revision"] = blog.c.public_revision + 1
         values["changed_at"] = later(blog.c.changed_at, now)
     if private:
         before = func.coalesce(blog.c.private_changed_at, blog.c.changed_at)
@@ -97,18 +106,21 @@ def bump_blog(connection: Connection, *, now: datetime, public: bool = True, pri
     connection.execute(update(blog).values(values))
 
 
-def bump_posts_of(connection: Connection, label_ids: Collection[int], *, changed_in: int) -> set[int]:
+def bump_posts_of(
+    connection: Connection, label_ids: Collection[int], *, changed_in: int, only_hidden: bool = False
+) -> set[int]:
     """Count a change of every post of these labels, since each shows its labels' names.
 
-    ``changed_in`` is the blog's revision after this transaction. Returns these labels and those that share a
-    live post with them: the feeds of all of them change.
+    ``changed_in`` is the blog's revision after this transaction; ``only_hidden`` leaves live posts out.
+    Returns these labels and those that share a live post with them: the feeds of all of them change.
     """
     touched = set(label_ids)
+    which = post.c.state != PostState.LIVE.value if only_hidden else true()
     for some in batched(sorted(label_ids)):
         tied = select(post_label.c.post_id).where(post_label.c.label_id.in_(some))
         connection.execute(
             update(post)
-            .where(post.c.id.in_(tied))
+            .where(post.c.id.in_(tied), which)
             .values(revision=post.c.revision + 1, changed_in=changed_in)
         )
         shared = select(post_label.c.label_id).where(

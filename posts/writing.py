@@ -14,6 +14,7 @@ from posts.model import PostState, enclosures_of, post, post_label
 from posts.privacy import apply_private_rules
 from posts.sanitize import CleanPost
 from posts.search import index_texts
+from posts.withdrawals import note_return, note_withdrawal
 
 _COLUMNS = (
     post.c.url,
@@ -97,7 +98,7 @@ class PostWriter:
         tied = []
         for uri, row in rows.items():
             tied += _tie_rows(numbers[uri], row, ties[uri])
-            self._touch(ties[uri], {row.state})
+            self._touch(row.state, ties[uri])
         if tied:
             self._connection.execute(insert(post_label), tied)
         self._book.authors.write([_written(numbers[uri], row) for uri, row in rows.items()], are_new=True)
@@ -109,6 +110,7 @@ class PostWriter:
         self._mind_private_rules()
         rows, untied, tied = [], [], []
         written, texts = [], {}
+        gone, back = [], []
         for known in self._known(posts):
             old, new = known.stored, posts[known.id]
             ties = _merged_ties(known, new, named[known.id])
@@ -122,12 +124,18 @@ class PostWriter:
             if is_seen or ties != known.ties:
                 untied.append(known.id)
                 tied += _tie_rows(known.id, row, ties)
-                self._touch({**ties, **known.ties}, {row.state, old.state})
+                self._touch(row.state, ties)
+                self._touch(old.state, known.ties)
                 written.append(_written(known.id, row, old))
+            if row.state is not old.state:
+                back += [known.id] if row.state is PostState.LIVE else []
+                gone += [known.id] if old.state is PostState.LIVE else []
             if (row.title, row.html) != (old.title, old.html):
                 texts[known.id] = (row.title, row.html)
             self.updated += is_seen
             self.unchanged += not is_seen
+        note_withdrawal(self._connection, gone)
+        note_return(self._connection, back)
         self._connection.execute(_UPDATE, rows)
         if untied:
             self._connection.execute(delete(post_label).where(post_label.c.post_id.in_(untied)))
@@ -166,11 +174,12 @@ class PostWriter:
                 ties.setdefault(label_id, name)
         return ties
 
-    def _touch(self, ties: Collection[int], states: Collection[PostState]) -> None:
-        if PostState.LIVE in states:
+    def _touch(self, state: PostState, ties: Collection[int]) -> None:
+        """Count a change of a post that is, or was, in this state and under these labels."""
+        if state is PostState.LIVE:
             self._book.touch(ties)
             self._book.touch_blog()
-        if PostState.PRIVATE in states:
+        if state is PostState.PRIVATE:
             self._book.touch_private()
 
 

@@ -31,7 +31,7 @@ from posts.writing import PostWriter
 # The one MetaData holds the tables of every room that was imported.
 for _room in ("posts", "subscribers", "feeds", "digests"):
     import_module(f"{_room}.model")
-for _module in ("posts.authors", "posts.privacy"):
+for _module in ("posts.authors", "posts.privacy", "posts.withdrawals"):
     import_module(_module)
 
 ROOT = Path(__file__).resolve().parent.parent

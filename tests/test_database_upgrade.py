@@ -15,10 +15,11 @@ from sqlalchemy.exc import IntegrityError
 from database import Database, open_database, upgrade
 from database.migrate import MIGRATIONS, current
 from posts.attached import first_picture
+from posts.blog import get_blog
 from posts.intake import store_posts
 from posts.model import PostState, SourcePost, post
 from posts.sanitize import source_hash
-from posts.store import labels, list_posts
+from posts.store import is_deleted_label, labels, list_posts
 from posts.withdrawals import Withdrawn, withdrawn
 
 T = "2026-03-01T12:00:00.000000Z"
@@ -176,6 +177,8 @@ def test_what_is_new_of_a_post_says_what_is_known(former: Database) -> None:
             Withdrawn("tag:x,2026:3", CHANGED),
             Withdrawn("tag:x,2026:2", CHANGED),
         ]
+        assert get_blog(connection).public_revision == get_blog(connection).revision
+        assert is_deleted_label(connection, "gone")
         for one in list_posts(connection):
             assert one.picture == first_picture(one.html)
         assert [(one.name, one.posts, one.revision) for one in labels(connection)] == [

@@ -17,6 +17,7 @@ from posts.model import PostState
 from posts.privacy import set_private_rule
 from posts.rules import parse
 from posts.scope import Scope, newest_in
+from posts.withdrawals import withdrawn, withdrawn_author
 
 StorePost = Callable[..., int]
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -174,6 +175,27 @@ def test_a_name_that_posts_vote_for_counts_for_the_authors_too(
     before = must_find(connection, "Ann").revision
     store_post(connection, "two", authors=["Bob"], labels=["X"])
     assert must_find(connection, "Ann").revision == before + 1
+
+
+def test_an_author_is_named_as_the_first_live_post_does(
+    connection: Connection, store_post: StorePost
+) -> None:
+    store_post(connection, "one", authors=["ANN"], state=PostState.DRAFT)
+    store_post(connection, "two", authors=["Ann"])
+    store_post(connection, "three", authors=["aNN"])
+    assert [(one.name, one.slug, one.posts) for one in authors(connection)] == [("Ann", "ann", 2)]
+
+
+def test_posts_withdrawn_before_there_were_authors_are_told_as_gone_by_theirs(
+    connection: Connection, store_post: StorePost
+) -> None:
+    store_post(connection, "one", authors=["Ann"])
+    store_post(connection, "one", authors=["Ann"], state=PostState.DELETED)
+    for table in (withdrawn_author, post_author, author):
+        connection.execute(delete(table))
+    complete(connection)
+    number = connection.execute(select(author.c.id)).scalar_one()
+    assert [one.uri for one in withdrawn(connection, author_id=number, since=None, limit=9)] == ["one"]
 
 
 def test_posts_stored_before_there_were_authors_get_theirs(

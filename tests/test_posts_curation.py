@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Connection, select
 
+from posts.blog import get_blog
 from posts.curation import LabelError, delete_label, merge_labels, rename_label
 from posts.labelbook import LabelBook
 from posts.model import Label, PostState, label_alias
@@ -15,10 +16,12 @@ from posts.store import (
     get_posts,
     is_deleted_label,
     labels,
+    load_labels,
     newest,
     rule_revision,
     unknown_labels,
 )
+from posts.withdrawals import withdrawn
 
 StorePost = Callable[..., int]
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -242,6 +245,46 @@ def test_a_name_that_was_deleted_can_be_given_to_another_label(blog: Connection)
     assert renamed.feed_uri != gone.feed_uri
     assert not is_deleted_label(blog, "foo")
     assert must_find(blog, "bar").id == renamed.id
+
+
+def test_a_label_that_nobody_met_was_never_there(connection: Connection, store_post: StorePost) -> None:
+    store_post(connection, "one", labels=["open"])
+    store_post(connection, "two", labels=["first", "second", "third"], state=PostState.DRAFT)
+    before = get_blog(connection).public_revision, find_label(connection, "open")
+    rule = parse("open and not third")
+    token = rule_revision(connection, rule).token
+    rename_label(connection, "first", "later", now=LATER)
+    delete_label(connection, "second", now=LATER)
+    merge_labels(connection, "third", "open", now=LATER)
+    assert (get_blog(connection).public_revision, find_label(connection, "open")) == before
+    assert rule_revision(connection, rule).token != token
+    for name in ("first", "second", "third", "later"):
+        assert not is_deleted_label(connection, name)
+        assert load_labels(connection, [name]).met().addressed(name) is None
+    store_post(connection, "three", labels=["later"])
+    assert load_labels(connection, ["later"]).met().addressed("later") is not None
+    # What it was called before is for whoever writes rules, and posts.
+    assert load_labels(connection, ["first"]).met().addressed("first") is None
+    assert newest(connection, parse("first"), limit=9) == newest(connection, parse("later"), limit=9)
+    seen = rule_revision(connection, parse("first")).token
+    store_post(connection, "four", labels=["first"])
+    assert rule_revision(connection, parse("first")).token != seen
+    delete_label(connection, "later", now=LATER)
+    assert is_deleted_label(connection, "later")
+
+
+def test_whoever_knew_a_label_finds_at_its_address_what_it_was_merged_into(
+    connection: Connection, store_post: StorePost
+) -> None:
+    store_post(connection, "one", labels=["known"])
+    store_post(connection, "one", labels=["known"], state=PostState.DRAFT)
+    store_post(connection, "two", labels=["unknown"], state=PostState.DRAFT)
+    merge_labels(connection, "known", "unknown", now=LATER)
+    found = load_labels(connection, ["known"]).met().addressed("known")
+    assert found is not None
+    assert found.name == "unknown"
+    gone = withdrawn(connection, label_id=found.id, since=None, limit=9)
+    assert [one.uri for one in gone] == ["one"]
 
 
 def test_curating_counts_drafts_for_themselves_only(connection: Connection, store_post: StorePost) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 
 import pytest
 from sqlalchemy import Connection, insert
@@ -247,6 +248,30 @@ def test_names_that_no_label_has_are_told_with_the_nearest(
     assert nearest_labels(connection, "politics in short") == ["Politics"]
     assert nearest_labels(connection, "xyzzy") == []
     assert nearest_labels(connection, "") == []
+
+
+def test_only_labels_that_anybody_may_know_are_near_when_asked_so(
+    connection: Connection, store_post: StorePost
+) -> None:
+    store_post(connection, "a", labels=["Merged"])
+    for number, name in enumerate(("Merge", "Merger", "Merges")):
+        store_post(connection, f"b{number}", labels=[name], state=PostState.DRAFT)
+    assert "Merged" not in nearest_labels(connection, "Merge")
+    assert nearest_labels(connection, "Merge", only_met=True) == ["Merged"]
+
+
+def test_what_is_as_near_as_it_must_be_is_found_and_nothing_is_near_to_a_very_long_name(
+    connection: Connection, store_post: StorePost
+) -> None:
+    names = ["Politics", "Polemics", "Optics", "Tips", "Poetics and so on", "Sport", "xx", "politicspolitics"]
+    store_post(connection, "a", labels=[*names, "p" * 100])
+    for asked in ("politcs", "poltics", "pics", "top", "sprt", "cs", "politics politics"):
+        keys = [name.casefold() for name in sorted(names, key=str.casefold)]
+        near = [name.casefold() for name in nearest_labels(connection, asked)]
+        expected = get_close_matches(asked, [*keys, "p" * 100])
+        assert near[: len(expected)] == expected
+    assert nearest_labels(connection, "p" * 100) == ["p" * 100]
+    assert nearest_labels(connection, "p" * 101) == []
 
 
 def test_a_label_of_a_letter_or_two_is_not_near_to_all_that_holds_them(

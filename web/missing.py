@@ -28,9 +28,9 @@ class Missing:
         with self.database.read() as connection:
             gone = is_gone(connection, name)
             unknown = unknown_in(connection, name)
-            names = dict.fromkeys(near for part in unknown for near in nearest_labels(connection, part))
-            likely = (find_label(connection, near) for near in names)
-            nearest = [found for found in likely if found is not None and found.is_met]
+            likely = (nearest_labels(connection, part, only_met=True) for part in unknown)
+            names = dict.fromkeys(name for some in likely for name in some)
+            nearest = [found for name in names if (found := find_label(connection, name)) is not None]
         if gone:
             told = "was deleted; its posts may stand under others."
             return self._missing(

@@ -19,6 +19,7 @@ def upgrade() -> None:
     """Add what is new; what was stored stays as it is."""
     _posts()
     _authors()
+    _withdrawals()
     _feeds()
     _archives()
     _readers()
@@ -57,8 +58,10 @@ def _posts() -> None:
         "post",
         ["state", sa.literal_column("updated DESC"), sa.literal_column("id DESC")],
     )
+    op.add_column("blog", sa.Column("public_revision", sa.Integer(), server_default="0", nullable=False))
     op.add_column("blog", sa.Column("private_revision", sa.Integer(), server_default="0", nullable=False))
     op.add_column("blog", sa.Column("private_changed_at", UtcDateTime(), nullable=True))
+    op.add_column("label_alias", sa.Column("was_met", sa.Boolean(), server_default=sa.true(), nullable=False))
     op.create_table(
         "private_rule",
         sa.Column("name", sa.Text(), nullable=False),
@@ -103,6 +106,26 @@ def _authors() -> None:
         "post_author",
         ["author_id", "live", sa.literal_column("published DESC"), sa.literal_column("post_id DESC")],
     )
+
+
+def _withdrawals() -> None:
+    for kind in ("label", "author"):
+        table, column = f"withdrawn_{kind}", f"{kind}_id"
+        op.create_table(
+            table,
+            sa.Column("post_id", Identity, nullable=False),
+            sa.Column(column, Identity, nullable=False),
+            sa.ForeignKeyConstraint(
+                ["post_id"], ["post.id"], name=op.f(f"fk_{table}_post_id"), ondelete="CASCADE"
+            ),
+            sa.ForeignKeyConstraint(
+                [column], [f"{kind}.id"], name=op.f(f"fk_{table}_{column}"), ondelete="CASCADE"
+            ),
+            sa.PrimaryKeyConstraint("post_id", column, name=op.f(f"pk_{table}")),
+            comment=f"the {kind}s that withdrawn posts had when they were live",
+            sqlite_with_rowid=False,
+        )
+        op.create_index(op.f(f"ix_{table}_{column}"), table, [column])
 
 
 def _feeds() -> None:
@@ -246,6 +269,12 @@ def _fill_withdrawals() -> None:
     op.execute(
         "UPDATE post SET withdrawn_at = (SELECT changed_at FROM blog) WHERE was_withdrawn AND state <> 'live'"
     )
+    # What was withdrawn kept the labels it had; its authors are written after the migration.
+    op.execute(
+        "INSERT INTO withdrawn_label (post_id, label_id) SELECT post_id, label_id FROM post_label"
+        " JOIN post ON post.id = post_id WHERE withdrawn_at IS NOT NULL"
+    )
+    op.execute("UPDATE blog SET public_revision = revision")
 
 
 def _fill_pictures() -> None:
