@@ -3,39 +3,38 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, column, inspect, select, table
 
 from database.engine import Database
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+# Where Alembic writes down which migration a database stands at.
+_STANDS_AT = table("alembic_version", column("version_num"))
 
 
 class SchemaOutdated(RuntimeError):
     """The database has no tables yet, or another version's."""
 
 
-def _config(connection: Connection | None = None) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["connection"] = connection
-    return config
+def known() -> list[str]:
+    """Every migration's name, in their order: the number that its file's name begins with."""
+    return sorted(file.name.partition("_")[0] for file in MIGRATIONS.glob("versions/[0-9]*.py"))
 
 
 def head() -> str:
     """The newest migration's name."""
-    found = ScriptDirectory.from_config(_config()).get_current_head()
-    if found is None:
+    found = known()
+    if not found:
         raise SchemaOutdated(f"no migrations in {MIGRATIONS}: install labelcast again")
-    return found
+    return found[-1]
 
 
 def current(connection: Connection) -> str | None:
     """The migration this database stands at; None when it has no tables."""
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table(_STANDS_AT.name):
+        return None
+    found: str | None = connection.execute(select(_STANDS_AT.c.version_num)).scalar_one_or_none()
+    return found
 
 
 def upgrade(database: Database, *, then: Callable[[Connection], None] | None = None) -> bool:
@@ -50,15 +49,25 @@ def upgrade(database: Database, *, then: Callable[[Connection], None] | None = N
         if before == head():
             return False
         _require_known(before)
-        command.upgrade(_config(connection), "head")
+        _run(connection)
         if then is not None:
             then(connection)
     return True
 
 
+def _run(connection: Connection) -> None:
+    # Alembic takes longer to import than all of SQLAlchemy, and every command asks how the database stands.
+    from alembic import command  # noqa: PLC0415 # why: above
+    from alembic.config import Config  # noqa: PLC0415 # the same
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
 def _require_known(found: str | None) -> None:
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if found is not None and found not in known:
+    if found is not None and found not in known():
         raise SchemaOutdated(
             f"the database is at migration {found}, which a newer Labelcast made: run that, or a newer one"
         )

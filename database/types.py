@@ -5,14 +5,28 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, String
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 # A row's number: 64 bits on PostgreSQL; on SQLite only INTEGER is an alias of the rowid.
 Identity = BigInteger().with_variant(Integer, "sqlite")
 
-# A JSON document: comparable and indexable on PostgreSQL, text on SQLite.
-Json = JSON().with_variant(JSONB, "postgresql")
+
+class _Json(TypeDecorator[Any]):
+    """A JSON document: comparable and indexable on PostgreSQL, text on SQLite."""
+
+    impl = JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """``jsonb`` on PostgreSQL."""
+        if dialect.name != "postgresql":
+            return dialect.type_descriptor(JSON())
+        from sqlalchemy.dialects.postgresql import JSONB  # noqa: PLC0415 # not where SQLite is the database
+
+        return dialect.type_descriptor(JSONB())
+
+
+Json = _Json()
 
 
 @lru_cache(maxsize=4096)

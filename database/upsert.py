@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, Connection, Table
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.dml import ReturningInsert
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
 
 
 def insert_new(
@@ -35,6 +38,12 @@ def insert_which_new(
 @cache
 def _statement(dialect_name: str, table: Table, returning: Column[Any]) -> ReturningInsert[Any]:
     """Made once for each table: making it takes longer than running it, and lists have many readers."""
-    dialect = sqlite if dialect_name == "sqlite" else postgresql
-    made: ReturningInsert[Any] = dialect.insert(table).on_conflict_do_nothing().returning(returning)
-    return made
+    return _insert(dialect_name, table).on_conflict_do_nothing().returning(returning)
+
+
+def _insert(dialect_name: str, table: Table) -> "sqlite.Insert | postgresql.Insert":
+    if dialect_name == "sqlite":
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415 # not imported where SQLite is the database
+
+    return postgresql.insert(table)

@@ -10,9 +10,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_settings import NoDecode
 
-from outbox.smtpurl import SmtpSettings, SmtpUrlError
-from web.moved import MovedFeeds
-
 SHORTEST_SECRET = 16
 
 
@@ -58,6 +55,8 @@ def _transport(value: str) -> str:
     if value.startswith("maildir:") and value != "maildir:":
         return value
     if value.startswith(("smtp:", "smtp+starttls:", "smtps:")):
+        from outbox.smtpurl import SmtpSettings, SmtpUrlError  # noqa: PLC0415 # few commands send
+
         try:
             SmtpSettings.parse(value)
         except SmtpUrlError as error:
@@ -95,7 +94,10 @@ def _hubs(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _aliases(values: tuple[str, ...]) -> tuple[str, ...]:
-    MovedFeeds(values)
+    if values:
+        from web.moved import MovedFeeds  # noqa: PLC0415 # feeds and pages, which few commands need
+
+        MovedFeeds(values)
     return values
 
 

@@ -1,4 +1,7 @@
-"""The one place that builds the object graph: what each room needs, it is handed from here."""
+"""The one place that builds the object graph: what each room needs, it is handed from here.
+
+A room is imported where its part is made: no command waits for rooms that it does not enter.
+"""
 
 import math
 import threading
@@ -7,44 +10,32 @@ from datetime import UTC, datetime
 from email.utils import parseaddr
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import structlog
-from jinja2 import Environment
-from starlette.applications import Starlette
-
-import templates
 from database import Database, DatabaseUnavailable, open_database
-from digests.composing import Publisher
-from digests.delivery import Connection
-from digests.editions import Planner
-from digests.engine import Engine, Sending, for_at_most
-from digests.letters import EditionLetters
-from feeds.announcing import Announcer
-from feeds.build import FeedBuilder
-from feeds.fragments import FragmentStore
-from feeds.known import SUFFIXES
-from feeds.pinging import Pinger
-from feeds.readership import Readership
-from feeds.site import FeedSite
-from labelcast.duties import Duties, counting_readers
-from labelcast.publishing import SitePublisher
 from labelcast.settings import Settings
-from outbox.maildir import Maildir
-from outbox.smtp import SmtpConnection, SmtpSettings
-from scheduler import Scheduler
-from subscribers.tokens import TokenSigner
-from web.app import FeedServing, create_app
-from web.counting import Counting
-from web.moved import MovedFeeds
-from web.pages import Pages
-from web.published import PageDocuments
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from starlette.applications import Starlette
+
+    from digests.composing import Publisher
+    from digests.delivery import Connection
+    from digests.engine import Engine, Sending
+    from feeds.build import FeedBuilder
+    from feeds.pinging import Pinger
+    from feeds.readership import Readership
+    from feeds.site import FeedSite
+    from labelcast.publishing import SitePublisher
+    from scheduler import Scheduler
+    from subscribers.tokens import TokenSigner
+    from web.app import FeedServing
+    from web.counting import Counting
 
 # Of the database's pages for a connection, and of rendered entries; more makes a build no faster.
 ECONOMY_BYTES = 6 * 1024 * 1024
 # Then a hub that sends its answer a byte at a time is left alone.
 CLOSING_SECONDS = 90.0
-
-log = structlog.get_logger("labelcast")
 
 
 class Wiring:
@@ -63,8 +54,10 @@ class Wiring:
         return open_database(self.settings.database_url)
 
     @cached_property
-    def site(self) -> FeedSite:
+    def site(self) -> "FeedSite":
         """The site as its feeds show it."""
+        from feeds.site import FeedSite
+
         settings = self.settings
         return FeedSite(
             url=settings.site_url,
@@ -77,18 +70,31 @@ class Wiring:
         )
 
     @cached_property
-    def builder(self) -> FeedBuilder:
+    def builder(self) -> "FeedBuilder":
         """The builder of feeds, which grows warm with use."""
+        from feeds.build import FeedBuilder
+
         return FeedBuilder(self.database, self.site)
 
     def economise(self) -> None:
         """Keep little in memory: for a process that builds everything once. Call it before all else."""
+        from feeds.build import FeedBuilder
+        from feeds.fragments import FragmentStore
+
         self.database.limit_cache(ECONOMY_BYTES // 1024)
         store = FragmentStore(self.database, memory=ECONOMY_BYTES)
         self.builder = FeedBuilder(self.database, self.site, fragments=store)
 
-    def publishing(self, place: str | None = None, *, suffixes: Sequence[str] = SUFFIXES) -> SitePublisher:
+    def publishing(
+        self, place: str | None = None, *, suffixes: Sequence[str] | None = None
+    ) -> "SitePublisher":
         """What publishes the site to a place, else to that of the settings; its feeds in these formats."""
+        from feeds.known import SUFFIXES
+        from labelcast.publishing import SitePublisher
+        from web.pages import Pages
+        from web.published import PageDocuments
+
+        suffixes = SUFFIXES if suffixes is None else suffixes
         pages = Pages.of(self.environment, self.site, timezone=self.settings.timezone)
         return SitePublisher(
             self.builder,
@@ -98,13 +104,17 @@ class Wiring:
         )
 
     @cached_property
-    def environment(self) -> Environment:
+    def environment(self) -> "Environment":
         """The templates."""
+        import templates
+
         return templates.environment()
 
     @cached_property
-    def publisher(self) -> Publisher:
+    def publisher(self) -> "Publisher":
         """Who sends, as digests show it."""
+        from digests.composing import Publisher
+
         settings = self.settings
         return Publisher(
             site_url=settings.site_url,
@@ -116,8 +126,10 @@ class Wiring:
         )
 
     @cached_property
-    def signer(self) -> TokenSigner:
+    def signer(self) -> "TokenSigner":
         """Signs the tokens in links; the newest key first."""
+        from subscribers.tokens import TokenSigner
+
         return TokenSigner(self.settings.secret_key)
 
     @cached_property
@@ -125,16 +137,21 @@ class Wiring:
         """The envelope's sender: the address in ``mail.from``."""
         return parseaddr(self.settings.mail.sender)[1]
 
-    def connect(self) -> Connection:
+    def connect(self) -> "Connection":
         """A way out for mail, not open yet; raises ``SmtpUrlError`` when the setting is none."""
+        from outbox.maildir import Maildir
+        from outbox.smtp import SmtpConnection, SmtpSettings
+
         scheme, _, folder = self.settings.mail.transport.partition(":")
         if scheme == "maildir":
             return Maildir(Path(folder))
         return SmtpConnection(SmtpSettings.parse(self.settings.mail.transport))
 
     @property
-    def sending(self) -> Sending:
+    def sending(self) -> "Sending":
         """How mail leaves."""
+        from digests.engine import Sending
+
         settings = self.settings
         return Sending(
             connect=self.connect,
@@ -143,8 +160,12 @@ class Wiring:
         )
 
     @cached_property
-    def engine(self) -> Engine:
+    def engine(self) -> "Engine":
         """Digests: planned, rendered and sent."""
+        from digests.editions import Planner
+        from digests.engine import Engine
+        from digests.letters import EditionLetters
+
         return Engine(
             self.database,
             environment=self.environment,
@@ -157,8 +178,10 @@ class Wiring:
 
     def app(
         self, *, trouble: Callable[[], str | None] | None = None, outbox: Path | None = None
-    ) -> Starlette:
+    ) -> "Starlette":
         """The web application; ``trouble`` says what ails the scheduler; ``outbox`` is for the demo only."""
+        from web.app import create_app
+
         return create_app(
             database=self.database,
             builder=self.builder,
@@ -172,8 +195,11 @@ class Wiring:
         )
 
     @property
-    def serving(self) -> FeedServing:
+    def serving(self) -> "FeedServing":
         """How feeds are served."""
+        from web.app import FeedServing
+        from web.moved import MovedFeeds
+
         feeds = self.settings.feeds
         return FeedServing(
             fresh_seconds=1.0,
@@ -187,19 +213,29 @@ class Wiring:
         self.readership.note(feed_uri, address, agent, datetime.now(UTC), asked=asked)
 
     @cached_property
-    def counting(self) -> Counting:
+    def counting(self) -> "Counting":
         """Counts what this process does."""
+        from web.counting import Counting
+
         return Counting()
 
     @cached_property
-    def readership(self) -> Readership:
+    def readership(self) -> "Readership":
         """Counts who reads feeds; what it counted waits in memory until it is flushed."""
+        from feeds.readership import Readership
+
         return Readership(self.database)
 
     def scheduler(
         self, *, sending_seconds: float | None = None, progress: Callable[[int], None] = lambda _count: None
-    ) -> Scheduler:
+    ) -> "Scheduler":
         """A scheduler with all its duties; sending ends after so many seconds a tick, and when it stops."""
+        from digests.engine import for_at_most
+        from feeds.announcing import Announcer
+        from feeds.pinging import Pinger
+        from labelcast.duties import Duties
+        from scheduler import Scheduler
+
         stop = threading.Event()
         pinger = Pinger(self.database, self.site.hubs, stop=stop)
         self.pingers.append(pinger)
@@ -217,8 +253,11 @@ class Wiring:
         )
         return Scheduler(duties.all(), seconds=self.settings.scheduler.tick_seconds, stop=stop)
 
-    def web_scheduler(self) -> Scheduler:
+    def web_scheduler(self) -> "Scheduler":
         """A scheduler for a process that serves the web and leaves all else to others."""
+        from labelcast.duties import counting_readers
+        from scheduler import Scheduler
+
         return Scheduler([counting_readers(self.readership)], seconds=self.settings.scheduler.tick_seconds)
 
     def close(self) -> None:
@@ -229,6 +268,9 @@ class Wiring:
             try:
                 self.readership.flush(datetime.now(UTC))
             except DatabaseUnavailable as error:
+                import structlog
+
+                log = structlog.get_logger("labelcast")
                 log.warning("readers not counted", error=" ".join(str(error).split()))
         if "database" in self.__dict__:
             self.database.dispose()

@@ -24,7 +24,6 @@ from sqlalchemy import (
     table,
     true,
 )
-from sqlalchemy.dialects.postgresql import TSQUERY
 
 from posts.markup import text_of
 from posts.model import post
@@ -151,6 +150,8 @@ def _matching(asked: str) -> Select[int]:
 
 
 def _holds_term(term: Term) -> ColumnElement[bool]:
+    from sqlalchemy.dialects.postgresql import TSQUERY  # noqa: PLC0415 # not where SQLite is the database
+
     lexemes = " & ".join(f"'{word}'" for word in dict.fromkeys(term))
     found: ColumnElement[bool] = _DOCUMENT.op("@@")(literal(lexemes, TSQUERY))
     if len(term) == 1:

@@ -2,11 +2,14 @@
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.engine.interfaces import ReflectedIndex
 
 from database import Database, SchemaOutdated, metadata, open_database, require_current, upgrade
+from database.migrate import MIGRATIONS, current, head, known
 
 
 def _index(found: ReflectedIndex) -> str:
@@ -59,6 +62,16 @@ def test_a_migrated_database_equals_a_fresh_one(database_url: str) -> None:
 
 def test_migrating_twice_changes_nothing(database: Database) -> None:
     assert upgrade(database) is False
+
+
+def test_migrations_are_known_without_alembic_as_it_knows_them(database: Database) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    scripts = ScriptDirectory.from_config(config)
+    assert known() == [script.revision for script in scripts.walk_revisions()][::-1]
+    assert head() == scripts.get_current_head()
+    with database.read() as connection:
+        assert current(connection) == MigrationContext.configure(connection).get_current_revision()
 
 
 def test_a_database_without_tables_is_told_to_run_init(database_url: str) -> None:

@@ -202,7 +202,9 @@ def build(
 ) -> None:
     """Publish all feeds and pages as files; what has not changed is not touched, what is gone goes."""
     from feeds.places import named
+    from labelcast.logs import configure_logs
 
+    configure_logs()
     with opened(context) as wiring, progress("documents") as advance:
         wiring.economise()
         suffixes = tuple(form.value for form in FeedFormat if not forms or form in forms)

@@ -27,19 +27,17 @@ class Invocation:
 
 
 @contextmanager
-def opened(context: typer.Context, *, running: bool = False) -> Iterator["Wiring"]:
+def opened(context: typer.Context) -> Iterator["Wiring"]:
     """The wired application on a database that is there and up to date, closed afterwards.
 
-    ``running``: it is a service, and logs what it does.
+    A command that enters a room which logs calls ``configure_logs`` before; the others need not wait for it.
 
     Raises ``SettingsError``, ``DatabaseUnavailable`` or ``SchemaOutdated``.
     """
     from database import require_current
-    from labelcast.logs import configure_logs
     from labelcast.settings import load_settings
     from labelcast.wiring import Wiring
 
-    configure_logs(running=running)
     wiring = Wiring(load_settings(context.obj.config))
     try:
         require_current(wiring.database)

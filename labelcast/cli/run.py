@@ -26,9 +26,11 @@ def command(
     """
     if no_web and no_scheduler:
         raise UsageProblem("--no-web and --no-scheduler together leave nothing to run: leave one of them out")
+    from labelcast.logs import configure_logs
     from labelcast.service import Service
 
-    with opened(context, running=True) as wiring:
+    configure_logs(running=True)
+    with opened(context) as wiring:
         settings = wiring.settings
         ticking = wiring.scheduler(sending_seconds=SENDING_SECONDS) if not no_scheduler else None
         app = wiring.app(trouble=ticking.trouble if ticking else None) if not no_web else None

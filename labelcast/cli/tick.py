@@ -25,6 +25,9 @@ def command(
     It is what `labelcast run` does every few seconds, for a timer of your own. Stopped by a signal it
     finishes the messages in hand; the rest waits for the next tick.
     """
+    from labelcast.logs import configure_logs
+
+    configure_logs()
     with opened(context) as wiring, ExitStack() as finally_:
         at = moment(now, timezone=wiring.settings.timezone)
         advance = finally_.enter_context(progress("messages"))
