@@ -33,6 +33,7 @@ class Pages:
     stylesheet: bytes
     has_outbox: bool = False
     signup_url: str | None = None
+    style_version: str = ""
 
     @classmethod
     def of(
@@ -46,7 +47,8 @@ class Pages:
     ) -> "Pages":
         """The pages of a site, with the style sheet rendered once."""
         stylesheet = environment.get_template("page/style.css").render().encode()
-        return cls(environment, site, timezone, stylesheet, has_outbox, signup_url)
+        version = _tag(stylesheet)[:12]
+        return cls(environment, site, timezone, stylesheet, has_outbox, signup_url, version)
 
     @property
     def version(self) -> str:
@@ -68,7 +70,7 @@ class Pages:
             links=links,
             root=links.root,
             timezone=self.timezone,
-            style_version=_tag(self.stylesheet)[:12],
+            style_version=self.style_version,
             has_outbox=self.has_outbox,
             **context,
         )

@@ -8,7 +8,7 @@ folder with its older ones by their dates, ``labels/{slug}/2026-03.html``. A web
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, islice
+from itertools import chain, groupby, islice
 
 from sqlalchemy import Connection
 
@@ -19,7 +19,7 @@ from feeds.selection import FeedState
 from feeds.specs import FeedSpec
 from posts.walking import Step, walk_in
 from web.archive_list import archive_of_parts, lines_of
-from web.entries import Entries, Entry
+from web.entries import Entries, Rendered
 from web.front import front_page
 from web.labels import POSTS_A_PAGE
 from web.links import Links
@@ -30,8 +30,10 @@ from web.subjects import Subject, subject_of
 
 # A period with more posts is cut into shorter ones, for a page is to be read.
 POSTS_A_PERIOD = 100
-# Characters of rendered posts that are remembered, for a post stands on several pages.
+# Bytes of rendered posts that are remembered, for a post stands on several pages.
 KEPT = 8 * 1024 * 1024
+# Posts that are read at once, for the next pages.
+POSTS_AT_ONCE = 100
 # Whoever changes what pages are made of, but for templates and style, raises the number.
 PAGES_KIND = "pages-1"
 
@@ -121,7 +123,7 @@ class PageDocuments:
     def make(self, connection: Connection, some: Sequence[Document]) -> Iterator[bytes]:
         """The documents' bytes, one page at a time."""
         press = _Press(connection, self._pages, self._suffixes)
-        for one in some:
+        for one in press.reading_ahead(some):
             if one.name == STYLE:
                 yield self._pages.stylesheet
             elif isinstance(one.key, _Newest):
@@ -139,18 +141,36 @@ class _Press:
         self._connection = connection
         self._pages = pages
         self._suffixes = suffixes
+        self._memory = Rendered(limit=KEPT)
         self._entries: dict[str, Entries] = {}
 
+    def reading_ahead(self, some: Sequence[Document]) -> Iterator[Document]:
+        """The documents in their order; the posts of several are read together."""
+        for root, group in groupby(some, key=lambda one: _root(one.name)):
+            waiting: list[Document] = []
+            unknown: set[int] = set()
+            for one in group:
+                waiting.append(one)
+                unknown |= self._on(root).unknown(_ids(one))
+                if len(unknown) >= POSTS_AT_ONCE:
+                    self._on(root).of(self._connection, sorted(unknown))
+                    yield from waiting
+                    waiting, unknown = [], set()
+            self._on(root).of(self._connection, sorted(unknown))
+            yield from waiting
+
     def front(self) -> bytes:
+        """The front page."""
         links = self._links(".")
         return self._pages.text(links, "labels.html", **front_page(self._connection, self._pages, links))
 
     def newest(self, page: _Newest) -> bytes:
+        """The page of a feed's newest posts."""
         spec, links = page.spec, self._links(_root(_name(page.spec)))
         listing = Listing(
             spec,
             page.subject,
-            self._rendered(links, page.ids),
+            self._on(links.root).of(self._connection, page.ids),
             count=sum(year.count for year in page.years) if page.subject.is_counted else None,
             older=Turn(links.page(spec, page.older)) if page.older else None,
             archive=archive_of_parts(page.years, lambda period: links.page(spec, period)),
@@ -158,12 +178,13 @@ class _Press:
         return self._text(links, listing)
 
     def older(self, page: _Older) -> bytes:
+        """The page of one period of a feed's posts."""
         spec, part = page.spec, page.part
         links = self._links(_root(f"{_name(spec)}/{part.period}"))
         listing = Listing(
             spec,
             page.subject,
-            self._rendered(links, part.ids),
+            self._on(links.root).of(self._connection, part.ids),
             period=part.period,
             newer=Turn(links.page(spec, page.newer), page.newer) if page.newer else None,
             older=Turn(links.page(spec, page.older), page.older) if page.older else None,
@@ -177,11 +198,20 @@ class _Press:
     def _links(self, root: str) -> Links:
         return Links(self._pages.site, root, self._suffixes, is_static=True)
 
-    def _rendered(self, links: Links, ids: Sequence[int]) -> list[Entry]:
-        if links.root not in self._entries:
+    def _on(self, root: str) -> Entries:
+        """Renders posts for pages that are so far from the front page."""
+        if root not in self._entries:
             pages = self._pages
-            self._entries[links.root] = Entries(pages.environment, links, timezone=pages.timezone, keep=KEPT)
-        return self._entries[links.root].of(self._connection, ids)
+            self._entries[root] = Entries(
+                pages.environment, self._links(root), timezone=pages.timezone, memory=self._memory
+            )
+        return self._entries[root]
+
+
+def _ids(document: Document) -> Sequence[int]:
+    """The posts on a page."""
+    key = document.key
+    return key.ids if isinstance(key, _Newest) else key.part.ids if isinstance(key, _Older) else ()
 
 
 def _name(spec: FeedSpec) -> str:
