@@ -24,11 +24,11 @@ from benchmarks.plain import Listed, read_plainly, write_plainly
 from benchmarks.timing import in_turns, show, verdict
 from database import Database, open_database
 from feeds.build import FeedBuilder
-from feeds.folder import Folder
-from feeds.known import SUFFIXES
-from feeds.publish import PublishReport, publish
+from feeds.formats.known import SUFFIXES
+from feeds.publishing.folder import Folder
+from feeds.publishing.publish import PublishReport, publish
+from feeds.publishing.sources import FeedDocuments
 from feeds.site import FeedSite
-from feeds.sources import FeedDocuments
 
 FEED_SITE = FeedSite(url=SITE, title="Bench", author="Ann Bench", language="en")
 KEPT = ("fragment", "archive_entry", "archive_document", "archive")

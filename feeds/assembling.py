@@ -9,14 +9,14 @@ from hashlib import sha256
 from sqlalchemy import Connection
 
 from database import Database
-from feeds.archive import Archives
-from feeds.arranging import lay_out
-from feeds.atom import ATOM
+from feeds.archives.arranging import lay_out
+from feeds.archives.keeping import ArchiveKeeper
+from feeds.archives.layout import PER_DOCUMENT, ArchiveDocument, Held, Layout
+from feeds.archives.reading import Archives
 from feeds.built import Assembled
-from feeds.formats import FeedHead, Format
+from feeds.formats.atom import ATOM
+from feeds.formats.format import FeedHead, Format
 from feeds.fragments import Fragment, FragmentStore
-from feeds.keeping import ArchiveKeeper
-from feeds.layout import PER_DOCUMENT, ArchiveDocument, Held, Layout
 from feeds.linking import archive_head, feed_head
 from feeds.selection import FeedState, current_feeds
 from feeds.site import FeedSite

@@ -8,18 +8,18 @@ from hashlib import sha256
 from sqlalchemy import Connection
 
 from database import Database
-from feeds.arranging import lay_out
+from feeds.archives.arranging import lay_out
+from feeds.archives.layout import PER_DOCUMENT, ArchiveDocument, Held, Layout
+from feeds.archives.membership import is_archived
+from feeds.archives.paging import Place, read_place
 from feeds.assembling import Assembler
 from feeds.built import Assembled, BuiltFeed
-from feeds.formats import Format
+from feeds.formats.format import Format
+from feeds.formats.known import find_format
+from feeds.formats.moments import whole_seconds
 from feeds.fragments import Fragment, FragmentStore
-from feeds.known import find_format
-from feeds.layout import PER_DOCUMENT, ArchiveDocument, Held, Layout
 from feeds.linking import archive_head, feed_head
-from feeds.membership import is_archived
 from feeds.memory import Memory
-from feeds.moments import whole_seconds
-from feeds.paging import Place, read_place
 from feeds.parts import PartBuilder
 from feeds.selection import FeedState, current_feed
 from feeds.site import Content, FeedSite

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from feeds.formats import FeedHead, Format
+from feeds.archives.layout import Held
+from feeds.formats.format import FeedHead, Format
 from feeds.fragments import Fragment
-from feeds.layout import Held
 from feeds.selection import FeedSpec
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, and_, bindparam, func, select
 from sqlalchemy.exc import DBAPIError
 
 from database import Database
-from feeds.formats import Format
+from feeds.formats.format import Format
 from feeds.hasty import hasty_write
 from feeds.memory import Memory
 from feeds.model import fragment

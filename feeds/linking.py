@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from feeds.formats import FeedHead, Format
+from feeds.archives.layout import ArchiveDocument, Layout
+from feeds.archives.paging import Place
+from feeds.formats.format import FeedHead, Format
 from feeds.fragments import Fragment
 from feeds.lasting import hubs_of
-from feeds.layout import ArchiveDocument, Layout
-from feeds.paging import Place
 from feeds.selection import FeedSpec
 from feeds.site import FeedSite, Params
 

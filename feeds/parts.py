@@ -12,12 +12,12 @@ from sqlalchemy import Connection
 
 from feeds.assembling import Assembler
 from feeds.built import BuiltFeed
-from feeds.formats import FeedHead, Format
+from feeds.formats.format import FeedHead, Format
+from feeds.formats.gdata import GDATA, GDATA_SUMMARY
+from feeds.formats.known import find_format
+from feeds.formats.moments import whole_seconds
 from feeds.fragments import Fragment
-from feeds.gdata import GDATA, GDATA_SUMMARY
-from feeds.known import find_format
 from feeds.memory import Memory
-from feeds.moments import whole_seconds
 from feeds.selection import FeedState, current_feed
 from feeds.site import Content, FeedSite, Ordering
 from posts.batch import post_revisions

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from database import Database
 from digests.engine import Engine
-from feeds.announcing import Announcer
+from feeds.hubs.announcing import Announcer
 from feeds.readership import Readership
 from feeds.selection import changes
 from labelcast.publishing import SitePublisher

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 
 from feeds.build import FeedBuilder
-from feeds.documents import Source
-from feeds.known import SUFFIXES
-from feeds.places import target_at
-from feeds.publish import PublishReport, publish
-from feeds.sources import FeedDocuments, FeedList
+from feeds.formats.known import SUFFIXES
+from feeds.publishing.documents import Source
+from feeds.publishing.places import target_at
+from feeds.publishing.publish import PublishReport, publish
+from feeds.publishing.sources import FeedDocuments, FeedList
 
 
 class SitePublisher:
@@ -33,5 +33,5 @@ class SitePublisher:
         )
 
     def publish(self, *, progress: Callable[[int, int], None] | None = None) -> PublishReport:
-        """Bring the place up to date; raises as ``feeds.publish.publish`` does."""
+        """Bring the place up to date; raises as ``feeds.publishing.publish.publish`` does."""
         return publish(self._database, self._sources, target_at(self.place), progress=progress)

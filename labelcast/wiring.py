@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from digests.delivery import Connection
     from digests.engine import Engine, Sending
     from feeds.build import FeedBuilder
-    from feeds.pinging import Pinger
+    from feeds.hubs.pinging import Pinger
     from feeds.readership import Readership
     from feeds.site import FeedSite
     from labelcast.publishing import SitePublisher
@@ -89,7 +89,7 @@ class Wiring:
         self, place: str | None = None, *, suffixes: Sequence[str] | None = None
     ) -> "SitePublisher":
         """What publishes the site to a place, else to that of the settings; its feeds in these formats."""
-        from feeds.known import SUFFIXES
+        from feeds.formats.known import SUFFIXES
         from labelcast.publishing import SitePublisher
         from web.pages import Pages
         from web.published import PageDocuments
@@ -231,8 +231,8 @@ class Wiring:
     ) -> "Scheduler":
         """A scheduler with all its duties; sending ends after so many seconds a tick, and when it stops."""
         from digests.engine import for_at_most
-        from feeds.announcing import Announcer
-        from feeds.pinging import Pinger
+        from feeds.hubs.announcing import Announcer
+        from feeds.hubs.pinging import Pinger
         from labelcast.duties import Duties
         from scheduler import Scheduler
 

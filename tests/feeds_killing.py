@@ -16,10 +16,10 @@ import brotli
 from lxml import etree
 
 from database import open_database
-from feeds.documents import Source
-from feeds.folder import UNFINISHED, Folder
-from feeds.publish import publish
-from feeds.targets import MANIFEST
+from feeds.publishing.documents import Source
+from feeds.publishing.folder import UNFINISHED, Folder
+from feeds.publishing.publish import publish
+from feeds.publishing.targets import MANIFEST
 from tests.feeds_blog import FeedsBlog, post
 from tests.feeds_publishing import publish_feeds
 from tests.linked_site import body_of, dangling, label_site

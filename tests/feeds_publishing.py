@@ -6,11 +6,11 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from feeds.build import FeedBuilder
-from feeds.documents import Document, Source
-from feeds.folder import Folder
-from feeds.publish import PATIENCE_SECONDS, PublishReport, publish
-from feeds.sources import FeedDocuments
-from feeds.targets import Target
+from feeds.publishing.documents import Document, Source
+from feeds.publishing.folder import Folder
+from feeds.publishing.publish import PATIENCE_SECONDS, PublishReport, publish
+from feeds.publishing.sources import FeedDocuments
+from feeds.publishing.targets import Target
 
 
 class LabelFeeds(FeedDocuments):

@@ -10,13 +10,13 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from feeds.formats import Deleted, FeedHead, Format
-from feeds.frames import DeletedTexts, EntryTexts, FeedTexts, FileTexts
-from feeds.heads import links_of
+from feeds.formats.format import Deleted, FeedHead, Format
+from feeds.formats.frames import DeletedTexts, EntryTexts, FeedTexts, FileTexts
+from feeds.formats.heads import links_of
+from feeds.formats.summary import summary
+from feeds.formats.uris import uri_of
 from feeds.selection import FeedSpec
 from feeds.site import FeedSite
-from feeds.summary import summary
-from feeds.uris import uri_of
 from posts.batch import PostContent
 from posts.model import Enclosure
 from posts.rules import HasLabel

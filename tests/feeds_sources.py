@@ -11,11 +11,11 @@ from markdown_it import MarkdownIt
 
 from database import Database, open_database, upgrade
 from feeds.build import FeedBuilder
-from feeds.folder import Folder
-from feeds.publish import publish
+from feeds.publishing.folder import Folder
+from feeds.publishing.publish import publish
+from feeds.publishing.sources import FeedDocuments, FeedList
 from feeds.selection import add_feed
 from feeds.site import Content, FeedSite
-from feeds.sources import FeedDocuments, FeedList
 from posts.blog import create_blog
 from posts.importers import ImporterError, find_importer, open_source
 from posts.intake import store_posts

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from feeds.documents import Document, Rank, digest
+from feeds.publishing.documents import Document, Rank, digest
 
 
 @dataclass

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import event, func, select
 
 from database import Database, DatabaseUnavailable
-from feeds import pools
+from feeds.archives import pools
+from feeds.archives.keeping import REFUSED_SECONDS
 from feeds.build import BuiltFeed, FeedBuilder
-from feeds.keeping import REFUSED_SECONDS
 from feeds.model import archive, archive_document, archive_entry
 from feeds.selection import add_feed
 from posts.blog import get_blog

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from lxml import etree
 
-from feeds.atom import ATOM, ATOM_SUMMARY, AtomFormat
-from feeds.atom_frames import entry_by_feedgen, head_by_feedgen
-from feeds.formats import FeedHead
-from feeds.markup import legal
-from feeds.moments import told_apart
+from feeds.formats.atom import ATOM, ATOM_SUMMARY, AtomFormat
+from feeds.formats.atom_frames import entry_by_feedgen, head_by_feedgen
+from feeds.formats.format import FeedHead
+from feeds.formats.markup import legal
+from feeds.formats.moments import told_apart
 from posts.batch import PostContent
 from posts.model import Enclosure
 from tests.feeds_samples import (

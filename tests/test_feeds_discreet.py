@@ -14,13 +14,13 @@ from sqlalchemy import Connection, text
 
 from database import Database
 from feeds.build import FeedBuilder
-from feeds.folder import Folder
-from feeds.known import SUFFIXES
-from feeds.publish import publish
+from feeds.formats.known import SUFFIXES
+from feeds.hubs.websub import topics
+from feeds.publishing.folder import Folder
+from feeds.publishing.publish import publish
+from feeds.publishing.sources import FeedDocuments, FeedList
+from feeds.publishing.targets import MANIFEST
 from feeds.selection import add_feed, current_feeds, is_gone
-from feeds.sources import FeedDocuments, FeedList
-from feeds.targets import MANIFEST
-from feeds.websub import topics
 from posts.curation import delete_label, merge_labels, rename_label
 from posts.lookup import label_aliases, labels, nearest_labels
 from posts.model import PostState, SourcePost

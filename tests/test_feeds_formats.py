@@ -12,8 +12,8 @@ import pytest
 from lxml import etree
 from reader import Reader
 
-from feeds.formats import Format
-from feeds.known import FORMATS, SUFFIXES, find_format
+from feeds.formats.format import Format
+from feeds.formats.known import FORMATS, SUFFIXES, find_format
 from posts.model import Enclosure
 from tests.feeds_reader import feed_reader
 from tests.feeds_samples import BARE, GOLDEN, HEADS, LONG, NAMES, POST, SITE, document

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import Connection, delete, event, select, update
 
 from database import DatabaseUnavailable, open_database, upgrade
-from feeds.atom import ATOM
-from feeds.formats import FeedHead
+from feeds.formats.atom import ATOM
+from feeds.formats.format import FeedHead
 from feeds.fragments import Collected, FragmentStore
 from feeds.memory import Memory
 from feeds.model import fragment

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.formats import FeedHead, Format
-from feeds.gdata import GDATA, GDATA_SUMMARY
+from feeds.formats.format import FeedHead, Format
+from feeds.formats.gdata import GDATA, GDATA_SUMMARY
 from feeds.selection import FeedSpec
 from feeds.site import FeedSite
 from posts.batch import PostContent

@@ -8,9 +8,9 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given
 
-from feeds.formats import FeedHead
-from feeds.jsonfeed import JSON_FEED, JSON_FEED_SUMMARY, JsonFormat
-from feeds.markup import legal
+from feeds.formats.format import FeedHead
+from feeds.formats.jsonfeed import JSON_FEED, JSON_FEED_SUMMARY, JsonFormat
+from feeds.formats.markup import legal
 from posts.batch import PostContent
 from tests.feeds_samples import (
     AT,

@@ -8,9 +8,18 @@ import pytest
 from hypothesis import given
 from lxml import etree
 
-from feeds.markup import attribute, escaped, html_escaped, html_of, json_string, legal, legal_bytes, profiled
-from feeds.moments import rfc822, rfc3339, told_apart, whole_seconds
-from feeds.uris import uri_of
+from feeds.formats.markup import (
+    attribute,
+    escaped,
+    html_escaped,
+    html_of,
+    json_string,
+    legal,
+    legal_bytes,
+    profiled,
+)
+from feeds.formats.moments import rfc822, rfc3339, told_apart, whole_seconds
+from feeds.formats.uris import uri_of
 from tests.feeds_samples import any_text, as_html, in_seconds, moments, untimed, xml_text
 
 

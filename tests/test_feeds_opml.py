@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from feeds.opml import opml
+from feeds.formats.opml import opml
 from feeds.selection import FeedSpec
 from tests.feeds_samples import SITE, SPEC, WHEN, any_text, untimed
 

@@ -16,12 +16,12 @@ from sqlalchemy import event
 
 from database import DatabaseUnavailable
 from feeds.build import FeedBuilder
-from feeds.documents import Document, Rank
-from feeds.folder import UNFINISHED, Folder
-from feeds.known import SUFFIXES
-from feeds.planning import plan
-from feeds.publish import PublishReport, publish
-from feeds.targets import MANIFEST, PublishError, parse_manifest
+from feeds.formats.known import SUFFIXES
+from feeds.publishing.documents import Document, Rank
+from feeds.publishing.folder import UNFINISHED, Folder
+from feeds.publishing.planning import plan
+from feeds.publishing.publish import PublishReport, publish
+from feeds.publishing.targets import MANIFEST, PublishError, parse_manifest
 from posts.curation import delete_label, rename_label
 from posts.model import PostState
 from tests.feeds_blog import START, FeedsBlog, post

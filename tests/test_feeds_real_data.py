@@ -10,7 +10,7 @@ from lxml import etree
 
 from database import Database, open_database, upgrade
 from feeds.build import FeedBuilder
-from feeds.publish import PublishReport
+from feeds.publishing.publish import PublishReport
 from feeds.site import FeedSite
 from posts.blog import create_blog
 from posts.importers import find_importer, open_source

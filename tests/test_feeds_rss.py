@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from lxml import etree
 
-from feeds.formats import FeedHead
-from feeds.frames import FeedShape
-from feeds.markup import legal
-from feeds.rss import RSS, RSS_SUMMARY, RssFormat
-from feeds.rss_frames import channel_by_feedgen, channel_frame, item_by_feedgen
+from feeds.formats.format import FeedHead
+from feeds.formats.frames import FeedShape
+from feeds.formats.markup import legal
+from feeds.formats.rss import RSS, RSS_SUMMARY, RssFormat
+from feeds.formats.rss_frames import channel_by_feedgen, channel_frame, item_by_feedgen
 from posts.batch import PostContent
 from tests.feeds_samples import (
     AT,

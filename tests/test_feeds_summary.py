@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.summary import LENGTH, summary
+from feeds.formats.summary import LENGTH, summary
 from tests.feeds_samples import untimed
 
 WORDS = "word after word " * 60

@@ -19,14 +19,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
-from feeds.compressing import ENCODERS
-from feeds.documents import Document
-from feeds.folder import UNFINISHED, Folder
-from feeds.known import SUFFIXES
-from feeds.places import target_at
-from feeds.publish import PublishReport, publish
-from feeds.remote import Remote
-from feeds.targets import (
+from feeds.formats.known import SUFFIXES
+from feeds.publishing.compressing import ENCODERS
+from feeds.publishing.documents import Document
+from feeds.publishing.folder import UNFINISHED, Folder
+from feeds.publishing.places import target_at
+from feeds.publishing.publish import PublishReport, publish
+from feeds.publishing.remote import Remote
+from feeds.publishing.targets import (
     MANIFEST,
     File,
     Manifest,
@@ -168,7 +168,7 @@ def test_a_place_without_its_library_says_what_to_install(monkeypatch: pytest.Mo
     def missing(_url: str) -> None:
         raise ImportError("Install s3fs to access S3")
 
-    monkeypatch.setattr("feeds.remote.fsspec.url_to_fs", missing)
+    monkeypatch.setattr("feeds.publishing.remote.fsspec.url_to_fs", missing)
     with pytest.raises(
         PublishError, match=r"^s3://b/x: publishing there needs s3fs: pip install 'labelcast\[s3\]'$"
     ):
@@ -397,7 +397,7 @@ class Snapshot(LinkedSite):
 def test_builds_at_once_leave_a_store_in_order(
     sqlite_feed_blog: FeedsBlog, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    monkeypatch.setattr("feeds.publish.LOOK_AGAIN_SECONDS", 0.001)
+    monkeypatch.setattr("feeds.publishing.publish.LOOK_AGAIN_SECONDS", 0.001)
     database = sqlite_feed_blog.database
     now = label_site({"stays": 1, "goes": 2, "shrinks": 2})
     publish(database, [now], Remote(PLACE), compressed=False)

@@ -15,11 +15,11 @@ from sqlalchemy import Connection, Row, select
 
 from database import open_database
 from feeds.configured import configured_feeds
+from feeds.hubs.pinging import Pinger
+from feeds.hubs.websub import LEASE, TRIES, claim, difference, has_due, note, topics, wait
 from feeds.lasting import hubs_of
 from feeds.model import ping
-from feeds.pinging import Pinger
 from feeds.selection import FeedState, add_feed, current_feed
-from feeds.websub import LEASE, TRIES, claim, difference, has_due, note, topics, wait
 from posts.curation import delete_label, rename_label
 from posts.rules import parse
 from tests.feeds_blog import FeedsBlog, post

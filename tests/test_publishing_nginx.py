@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from feeds.documents import Source
-from feeds.folder import Folder
-from feeds.publish import publish
-from feeds.sources import FeedDocuments, FeedList
-from feeds.targets import MANIFEST
+from feeds.publishing.documents import Source
+from feeds.publishing.folder import Folder
+from feeds.publishing.publish import publish
+from feeds.publishing.sources import FeedDocuments, FeedList
+from feeds.publishing.targets import MANIFEST
 from tests.feeds_blog import FeedsBlog, post
 from tests.linked_site import LinkedSite
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import brotli
 import pytest
 
-from feeds.places import target_at
-from feeds.publish import PublishReport, publish
-from feeds.targets import MANIFEST, PublishError
+from feeds.publishing.places import target_at
+from feeds.publishing.publish import PublishReport, publish
+from feeds.publishing.targets import MANIFEST, PublishError
 from tests.conftest import ROOT, Command
 from tests.feeds_blog import FeedsBlog
 from tests.linked_site import body_of, dangling, label_site

@@ -16,7 +16,7 @@ import pytest
 import uvicorn
 from starlette.testclient import TestClient
 
-from feeds.pinging import Pinger
+from feeds.hubs.pinging import Pinger
 from feeds.readership import Readers, readers
 from labelcast import wiring as wiring_module
 from labelcast.settings import load_settings

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.folder import Folder
-from feeds.known import SUFFIXES
-from feeds.publish import PublishReport, publish
+from feeds.formats.known import SUFFIXES
+from feeds.publishing.folder import Folder
+from feeds.publishing.publish import PublishReport, publish
+from feeds.publishing.sources import FeedDocuments, FeedList
 from feeds.selection import add_feed
-from feeds.sources import FeedDocuments, FeedList
 from posts.curation import delete_label, rename_label
 from posts.model import PostState
 from posts.rules import parse

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from feeds.known import FORMATS
+from feeds.formats.known import FORMATS
 from tests.feeds_blog import START, FeedsBlog, post
 from web.rhythm import LEAST, MOST, UNKNOWN, max_age
 

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Literal
 
-from feeds.compressing import ENCODERS
+from feeds.publishing.compressing import ENCODERS
 
 Coding = Literal["identity", "br", "zstd", "gzip"]
 

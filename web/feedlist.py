@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from feeds.build import FeedBuilder
-from feeds.sources import OPML, OPML_MEDIA_TYPE, FeedList
+from feeds.publishing.sources import OPML, OPML_MEDIA_TYPE, FeedList
 from web.pages import PAGE_CACHING
 from web.responding import Representation, respond
 

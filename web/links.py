@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from feeds.addresses import ALL
-from feeds.known import SUFFIXES, find_format
+from feeds.formats.known import SUFFIXES, find_format
 from feeds.site import FeedSite, Params
 from feeds.specs import AUTHORS, FeedSpec
 from posts.model import Post

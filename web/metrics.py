@@ -24,9 +24,9 @@ from digests.deliveries import count_states
 from digests.model import digest
 from feeds.build import FeedBuilder
 from feeds.configured import configured_feeds
+from feeds.hubs.websub import count_pings
 from feeds.readership import Readers, readers
 from feeds.selection import ALL, FeedSpec
-from feeds.websub import count_pings
 from posts.model import post
 from web.counting import Counting
 

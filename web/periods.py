@@ -20,6 +20,8 @@ from posts.walking import Step
 _WRITTEN = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?")
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 _LATEST = datetime.max.replace(tzinfo=UTC)
+# There are parts by the ten thousand, and each keeps its own.
+DIGEST_BYTES = 12
 
 
 class Period(NamedTuple):
@@ -98,7 +100,7 @@ def _next_day(day: date, timezone: str) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A period with how many posts are in it, and a text that changes whenever one of them does.
+    """A period with how many posts are in it, and a digest that changes whenever one of them does.
 
     ``parts`` are the shorter periods that it is cut into, newest first. Where it is shown whole there are
     none, and ``ids`` are its posts, newest first.
@@ -106,7 +108,7 @@ class Part:
 
     period: Period
     count: int
-    digest: str
+    digest: bytes
     ids: "array[int]"
     parts: tuple["Part", ...] = ()
 
@@ -147,7 +149,7 @@ def _day(steps: Sequence[Step], timezone: str) -> Part:
     ids = array("q", (step.id for step in steps))
     told = " ".join(f"{step.id}.{step.revision}" for step in steps)
     day = day_of(steps[0].published, timezone)
-    return Part(day, len(steps), sha256(told.encode()).hexdigest(), ids)
+    return Part(day, len(steps), sha256(told.encode()).digest()[:DIGEST_BYTES], ids)
 
 
 def _joined(parts: Iterable[Part], most: int, longer: Callable[[Period], Period]) -> tuple[Part, ...]:
@@ -156,7 +158,7 @@ def _joined(parts: Iterable[Part], most: int, longer: Callable[[Period], Period]
     for period, group in groupby(parts, key=lambda part: longer(part.period)):
         some = tuple(group)
         count = sum(part.count for part in some)
-        told = sha256("".join(part.digest for part in some).encode()).hexdigest()
+        told = sha256(b"".join(part.digest for part in some)).digest()[:DIGEST_BYTES]
         if count > most:
             whole.append(Part(period, count, told, array("q"), some))
         else:

@@ -13,8 +13,8 @@ from itertools import chain, groupby, islice
 from sqlalchemy import Connection
 
 from feeds.assembling import Assembler
-from feeds.documents import SELDOM, Document, Rank, digest
-from feeds.known import SUFFIXES
+from feeds.formats.known import SUFFIXES
+from feeds.publishing.documents import SELDOM, Document, Rank, digest
 from feeds.selection import FeedState
 from feeds.specs import FeedSpec
 from posts.walking import Step, walk_in
@@ -31,7 +31,7 @@ from web.subjects import Subject, subject_of
 # A period with more posts is cut into shorter ones, for a page is to be read.
 POSTS_A_PERIOD = 100
 # Bytes of rendered posts that are remembered, for a post stands on several pages.
-KEPT = 8 * 1024 * 1024
+KEPT = 6 * 1024 * 1024
 # Posts that are read at once, for the next pages.
 POSTS_AT_ONCE = 100
 # Whoever changes what pages are made of, but for templates and style, raises the number.

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, NoMatchFound, request_response
 from starlette.types import Receive, Scope, Send
 
-from feeds.known import SUFFIXES
+from feeds.formats.known import SUFFIXES
 from feeds.site import Content
 from web.asked import Asked, BadRequest
 

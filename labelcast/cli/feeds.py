@@ -201,7 +201,7 @@ def build(
     as_json: AsJson = False,
 ) -> None:
     """Publish all feeds and pages as files; what has not changed is not touched, what is gone goes."""
-    from feeds.places import named
+    from feeds.publishing.places import named
     from labelcast.logs import configure_logs
 
     configure_logs()

@@ -1,0 +1,1 @@
+"""WebSub: what hubs are to be told, and how they are."""
