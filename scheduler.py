@@ -14,6 +14,9 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
+# The first publication of a large site takes minutes.
+LONG_AT_MOST = timedelta(hours=1)
+
 log = structlog.get_logger("scheduler")
 
 
@@ -23,13 +26,15 @@ class Duty:
 
     ``is_due(now)`` is the question, cheap and changing nothing; ``do(now)`` the answer, which says in a line
     what was done, or None when nothing worth a word was. ``waits_for()`` tells any thread what an answer that
-    was begun has to wait for; None: nothing.
+    was begun has to wait for; None: nothing. What ``is_long`` may take minutes: once started, the scheduler
+    has a thread for all such, in which they follow each other, and the others never wait for them.
     """
 
     name: str
     is_due: Callable[[datetime], bool]
     do: Callable[[datetime], str | None]
     waits_for: Callable[[], str | None] = lambda: None
+    is_long: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +70,36 @@ class Scheduler:
         self._clock = clock
         self._stopping = stop or threading.Event()
         self._last_tick: datetime | None = None
-        self._last_errors: tuple[Done, ...] = ()
+        self._long_since: datetime | None = None
+        self._errors: dict[str, Done] = {}
         self._ticker = BackgroundScheduler(timezone=UTC, daemon=True)
 
     def tick(self, now: datetime) -> list[Done]:
         """Ask every duty once, as if it were ``now``; stop between two when the scheduler is stopping."""
+        done = self._ask_all(self._duties, now)
+        self._last_tick = self._clock()
+        return done
+
+    def _tick_short(self) -> None:
+        self._ask_all([duty for duty in self._duties if not duty.is_long], self._clock())
+        self._last_tick = self._clock()
+
+    def _tick_long(self) -> None:
+        self._long_since = self._clock()
+        self._ask_all([duty for duty in self._duties if duty.is_long], self._long_since)
+        self._long_since = None
+
+    def _ask_all(self, duties: Sequence[Duty], now: datetime) -> list[Done]:
         done = []
-        for duty in self._duties:
+        for duty in duties:
             if self._stopping.is_set():
                 break
-            done.append(self._ask(duty, now))
-        self._last_errors = tuple(one for one in done if one.error)
-        self._last_tick = self._clock()
+            one = self._ask(duty, now)
+            done.append(one)
+            if one.error:
+                self._errors[duty.name] = one
+            else:
+                self._errors.pop(duty.name, None)
         return done
 
     def _ask(self, duty: Duty, now: datetime) -> Done:
@@ -92,19 +115,23 @@ class Scheduler:
         return Done(duty.name, said=said)
 
     def start(self) -> None:
-        """Tick at once, then every ``seconds``, in a thread of its own.
+        """Tick at once, then every ``seconds``, in a thread of its own; in another what takes long.
 
-        One job in memory: it never overlaps itself, ticks missed meanwhile become one, none is too late.
+        A job in memory for each: none overlaps itself, ticks missed meanwhile become one, none is too late.
         """
-        self._ticker.add_job(
-            lambda: self.tick(self._clock()),
-            IntervalTrigger(seconds=self._seconds, timezone=UTC),
-            id="tick",
-            max_instances=1,
-            coalesce=True,
-            misfire_grace_time=None,
-            next_run_time=self._clock(),
-        )
+        jobs: dict[str, Callable[[], None]] = {"tick": self._tick_short}
+        if any(duty.is_long for duty in self._duties):
+            jobs["long"] = self._tick_long
+        for name, job in jobs.items():
+            self._ticker.add_job(
+                job,
+                IntervalTrigger(seconds=self._seconds, timezone=UTC),
+                id=name,
+                max_instances=1,
+                coalesce=True,
+                misfire_grace_time=None,
+                next_run_time=self._clock(),
+            )
         self._ticker.start()
 
     def wind_down(self) -> None:
@@ -129,12 +156,14 @@ class Scheduler:
         for duty in self._duties:
             if reason := duty.waits_for():
                 return f"{duty.name}: {reason}"
-        if self._last_errors:
-            first = self._last_errors[0]
+        for first in list(self._errors.values()):
             said = getattr(first.error, "public", None) or str(first.error)
             return f"{first.duty}: {' '.join(said.split())}"
         if self._last_tick is None:
             return "the scheduler has not ticked yet"
         if self._clock() - self._last_tick > timedelta(seconds=self._seconds * 3 + 600):
             return f"the scheduler has not ticked since {self._last_tick:%Y-%m-%dT%H:%M:%SZ}"
+        long_since = self._long_since
+        if long_since is not None and self._clock() - long_since > LONG_AT_MOST:
+            return f"the scheduler has been at one thing since {long_since:%Y-%m-%dT%H:%M:%SZ}"
         return None

@@ -50,8 +50,8 @@ class Duties:
         engine = self._engine
         return [
             Duty("scheduled posts", self._has_scheduled, self._release),
-            Duty("feeds", self._has_changed, self._publish),
-            Duty("hubs", self._announcer.is_due, self._announcer.announce),
+            Duty("feeds", self._has_changed, self._publish, is_long=True),
+            Duty("hubs", self._announcer.is_due, self._announcer.announce, is_long=True),
             Duty("digests", engine.has_plans, lambda now: str(engine.plan(now))),
             Duty("editions", engine.has_unrendered, lambda now: f"{engine.render(now)} editions rendered"),
             Duty("deliveries", engine.has_mail, self._deliver, waits_for=engine.waits_for),

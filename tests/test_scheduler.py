@@ -121,3 +121,62 @@ def test_stopping_waits_for_the_duty_in_hand_and_leaves_the_rest() -> None:
     later.set()
     stopper.join(LONG)
     assert finished == ["long"]
+
+
+def test_what_takes_long_keeps_nothing_else_waiting_and_its_errors_are_told() -> None:
+    ended = threading.Event()
+    ticked = threading.Semaphore(0)
+
+    def linger(_now: datetime) -> None:
+        ended.wait(LONG)
+        raise RuntimeError("no room")
+
+    def count(_now: datetime) -> None:
+        ticked.release()
+
+    scheduler = Scheduler(
+        [Duty("long", lambda _now: True, linger, is_long=True), Duty("short", lambda _now: True, count)],
+        seconds=0.05,
+    )
+    scheduler.start()
+    try:
+        assert all(ticked.acquire(timeout=LONG) for _ in range(3))
+        assert scheduler.trouble() is None
+    finally:
+        ended.set()
+        scheduler.stop()
+    assert scheduler.trouble() == "long: no room"
+
+
+def test_a_tick_that_is_asked_for_does_what_takes_long_in_its_turn() -> None:
+    duties = [Duty("long", lambda _now: True, lambda _now: "done", is_long=True), duty("short")]
+    assert [one.duty for one in Scheduler(duties, seconds=60).tick(NOW)] == ["long", "short"]
+
+
+def test_what_takes_far_too_long_is_told_of() -> None:
+    ahead = [timedelta(0)]
+    ended = threading.Event()
+    ticked = threading.Semaphore(0)
+
+    def linger(_now: datetime) -> None:
+        ended.wait(LONG)
+
+    def count(_now: datetime) -> None:
+        ticked.release()
+
+    scheduler = Scheduler(
+        [Duty("long", lambda _now: True, linger, is_long=True), Duty("short", lambda _now: True, count)],
+        seconds=0.05,
+        clock=lambda: datetime.now(UTC) + ahead[0],
+    )
+    scheduler.start()
+    try:
+        assert all(ticked.acquire(timeout=LONG) for _ in range(3))
+        ahead[0] = timedelta(hours=2)
+        assert all(ticked.acquire(timeout=LONG) for _ in range(3))
+        said = scheduler.trouble()
+    finally:
+        ended.set()
+        scheduler.stop()
+    assert said is not None
+    assert "at one thing since" in said
