@@ -117,11 +117,16 @@ def parse_manifest(text: bytes | None) -> Manifest:
 
 def manifest_file(manifest: Manifest) -> File:
     """The list as a file."""
-    known = {
-        "version": VERSION,
-        "build": manifest.build,
-        "done": manifest.is_done,
-        "documents": dict(manifest.documents),
-    }
-    text = json.dumps(known, ensure_ascii=False, separators=(",", ":"))
-    return File(MANIFEST, text.encode(errors="replace"), "application/json", "no-store")
+    known = {"version": VERSION, "build": manifest.build, "done": manifest.is_done}
+    # Document by document: encoded as one, a long list takes up its size several times over.
+    documents = (
+        f"{_as_json(name)}:{_as_json(one)}".encode(errors="replace")
+        for name, one in manifest.documents.items()
+    )
+    head = _as_json(known).removesuffix("}")
+    text = b'%b,"documents":{%b}}' % (head.encode(errors="replace"), b",".join(documents))
+    return File(MANIFEST, text, "application/json", "no-store")
+
+
+def _as_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
