@@ -19,7 +19,6 @@ uncompressed, without archives and pages.
 import argparse
 import json
 import shutil
-import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -149,11 +148,11 @@ def measure(folder: Path, hugo: str, *, rounds: int) -> None:
             shutil.rmtree(site / "public", ignore_errors=True)
             return
         if what == "one post changed":
-            _execute(file, CHANGE)
+            _execute(database, CHANGE)
             return
         shutil.rmtree(outs[who], ignore_errors=True)
         if what == "first":
-            _execute(file, ["DELETE FROM fragment"])
+            _execute(database, ["DELETE FROM fragment"])
             service.forget()
 
     timed = in_turns(
@@ -177,12 +176,10 @@ def measure(folder: Path, hugo: str, *, rounds: int) -> None:
     database.dispose()
 
 
-def _execute(file: Path, statements: Iterable[str]) -> None:
-    connection = sqlite3.connect(file)
-    with connection:
+def _execute(database: Database, statements: Iterable[str]) -> None:
+    with database.write() as connection:
         for statement in statements:
-            connection.execute(statement)
-    connection.close()
+            connection.exec_driver_sql(statement)
 
 
 def _tell_files(found: list[Path], whose: str) -> None:

@@ -7,7 +7,6 @@ driver alone, with two queries a label.
 
 import json
 import re
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +15,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
 from benchmarks.blog import SITE
+from database.engine import sqlite_driver
 
 ENTRIES = 25
 PER_DOCUMENT = 100
@@ -69,7 +69,7 @@ LABELS_OF = """
 
 def read_plainly(file: Path, *, limit: int = ENTRIES) -> Iterator[Listed]:
     """Each label with its newest posts (-1: with all), and everything."""
-    connection = sqlite3.connect(file)
+    connection = sqlite_driver().connect(file)
     feeds = connection.execute("SELECT id, slug, feed_uri, name FROM label").fetchall()
     for label_id, slug, uri, name in [*feeds, (None, "all", "urn:uuid:all", "Bench")]:
         if label_id is None:

@@ -132,7 +132,7 @@ def open_database(url: str) -> Database:
 
 def _sqlite(url: URL) -> Engine:
     engine = create_engine(
-        url, module=_sqlite_module(), connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+        url, module=sqlite_driver(), connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -147,8 +147,11 @@ def _postgresql(url: URL) -> Engine:
     )
 
 
-def _sqlite_module() -> ModuleType:
-    """The newest SQLite to be had: Python's own may be one that can corrupt a WAL when it is reset."""
+def sqlite_driver() -> ModuleType:
+    """The newest SQLite to be had: Python's own may be one that can corrupt a WAL when it is reset.
+
+    A process that has a database open must open it with no other: each would take the other's locks away.
+    """
     try:
         return import_module("pysqlite3")
     except ImportError:
