@@ -252,7 +252,7 @@ def test_a_feed_configured_anew_is_the_same_feed(feed_blog: FeedsBlog) -> None:
         ("all", None, "another name"),
         ("No Slug", None, "no-slug would be"),
         ("-x", None, "not fit"),
-        ("mine", None, "remove it first"),
+        ("mine", None, "configure it anew with --replace"),
         ("other", 0, "at least 1"),
         ("old", None, "leads to the label 'New', which had it once"),
     ],

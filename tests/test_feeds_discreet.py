@@ -22,7 +22,7 @@ from feeds.publishing.sources import FeedDocuments, FeedList
 from feeds.publishing.targets import MANIFEST
 from feeds.selection import add_feed, current_feeds, is_gone
 from posts.curation import delete_label, merge_labels, rename_label
-from posts.lookup import label_aliases, labels, nearest_labels
+from posts.lookup import find_label, label_aliases, labels, nearest_labels
 from posts.model import PostState, SourcePost
 from posts.rules import parse
 from tests.feeds_blog import FeedsBlog, post
@@ -102,7 +102,11 @@ class PrivateHistory:
         self.blog.store_all([one])
 
     def _rename(self) -> None:
-        self._curate(lambda connection, some: rename_label(connection, some[0], "Coup", now=self.blog.now))
+        def rename(connection: Connection, some: list[str]) -> None:
+            if find_label(connection, "Coup") is None:
+                rename_label(connection, some[0], "Coup", now=self.blog.now)
+
+        self._curate(rename)
 
     def _merge(self) -> None:
         self._curate(lambda connection, some: merge_labels(connection, *some, now=self.blog.now))

@@ -18,7 +18,6 @@ from starlette.testclient import TestClient
 
 from feeds.hubs.pinging import Pinger
 from feeds.readership import Readers, readers
-from labelcast import wiring as wiring_module
 from labelcast.settings import load_settings
 from labelcast.wiring import Wiring
 from tests.websub_hub import PATIENCE, Hub, Subscriber, discover
@@ -121,7 +120,7 @@ def test_while_a_hub_hangs_feeds_are_built_and_digests_sent(
 ) -> None:
     monkeypatch.setenv("LABELCAST_FEEDS__HUBS", hub.url)
     patient = partial(Pinger, settle_seconds=0, timeout=httpx2.Timeout(10 * PATIENCE))
-    monkeypatch.setattr(wiring_module, "Pinger", patient)
+    monkeypatch.setattr("feeds.hubs.pinging.Pinger", patient)
     command("digests", "add", "daily", "--rule", "all", "--cadence", "daily", "--at", "08:00")
     command("subscribers", "add", "reader@example.org", "--digest", "daily", "--confirmed")
     wiring = Wiring(load_settings(blog / "labelcast.toml"))
