@@ -116,6 +116,7 @@ polls_an_hour = 120                 # of one feed by one reader; 0: any number
 [web]
 host = "127.0.0.1"
 port = 8000
+signup_url = ""                     # where readers sign up for mail: https://… or mailto:…
 
 [scheduler]
 tick_seconds = 5

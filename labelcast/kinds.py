@@ -26,6 +26,13 @@ def _web_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _signup(value: str) -> str:
+    parts = urlsplit(value)
+    if value and not (parts.hostname if parts.scheme in {"http", "https"} else value.startswith("mailto:")):
+        raise ValueError(f"{value!r} is no address: write https://example.org/in or mailto:news@example.org")
+    return value
+
+
 def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
@@ -103,6 +110,7 @@ def _aliases(values: tuple[str, ...]) -> tuple[str, ...]:
 
 Line = Annotated[str, AfterValidator(_one_line)]
 WebAddress = Annotated[Line, AfterValidator(_web_address)]
+SignupAddress = Annotated[Line, AfterValidator(_signup)]
 Several = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_several)]
 
 Transport = Annotated[Line, AfterValidator(_transport)]

@@ -18,6 +18,7 @@ from labelcast.kinds import (
     Mailbox,
     OptionalMailbox,
     Secrets,
+    SignupAddress,
     Transport,
     WebAddress,
     Zone,
@@ -73,6 +74,7 @@ class WebSettings(BaseModel):
 
     host: Line = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    signup_url: SignupAddress = ""
 
 
 class SchedulerSettings(BaseModel):

@@ -95,10 +95,16 @@ class Wiring:
         from web.published import PageDocuments
 
         suffixes = SUFFIXES if suffixes is None else suffixes
-        pages = Pages.of(self.environment, self.site, timezone=self.settings.timezone)
+        settings = self.settings
+        pages = Pages.of(
+            self.environment,
+            self.site,
+            timezone=settings.timezone,
+            signup_url=settings.web.signup_url or None,
+        )
         return SitePublisher(
             self.builder,
-            place or self.settings.feeds.public_dir,
+            place or settings.feeds.public_dir,
             suffixes=suffixes,
             pages=(PageDocuments(self.builder, pages, suffixes=suffixes),),
         )
@@ -192,6 +198,7 @@ class Wiring:
             outbox=outbox,
             serving=self.serving,
             counting=self.counting,
+            signup_url=self.settings.web.signup_url or None,
         )
 
     @property

@@ -49,7 +49,7 @@ def test_the_keys_are_those_of_the_design() -> None:
         *("mail.transport", "mail.from", "mail.reply_to", "mail.postal_address", "mail.connections"),
         *("feeds.entries", "feeds.content", "feeds.public_dir", "feeds.hubs"),
         *("feeds.aliases", "feeds.renamed", "feeds.polls_an_hour"),
-        *("web.host", "web.port", "scheduler.tick_seconds"),
+        *("web.host", "web.port", "web.signup_url", "scheduler.tick_seconds"),
     }
 
 
@@ -136,6 +136,7 @@ def test_secrets_rotate_newest_first(file: Path) -> None:
         ('[mail]\nfrom = "nobody"\n', "labelcast.toml: mail.from: 'nobody' is no address"),
         ('[mail]\nfrom = "a@b.c, d@e.f"\n', "labelcast.toml: mail.from: 'a@b.c, d@e.f' is no address"),
         ('[mail]\nfrom = "A <a@b.c>\\r\\nBcc: x@y.z"\n', "labelcast.toml: mail.from: holds a line break"),
+        ('[web]\nsignup_url = "javascript:alert(1)"\n', "labelcast.toml: web.signup_url: 'javascript:"),
         ('[mail]\ntransport = "pigeon:loft"\n', "labelcast.toml: mail.transport: write maildir:FOLDER"),
         ("[mail]\nconnections = 0\n", "labelcast.toml: mail.connections: Input should be greater than"),
         ("[feeds]\nentries = 0\n", "labelcast.toml: feeds.entries: Input should be greater than"),

@@ -196,6 +196,8 @@ def test_the_list_of_all_feeds_is_served(months: FeedsBlog) -> None:
     [
         ("subscribe", "../subscribe?label=mek"),
         ("https://mail.example/in", "https://mail.example/in?label=mek"),
+        ("https://mail.example/in?from=blog", "https://mail.example/in?from=blog&label=mek"),
+        ("mailto:news@mail.example", "mailto:news@mail.example?subject=mek"),
         (None, None),
     ],
 )

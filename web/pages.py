@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from jinja2 import Environment
 from starlette.requests import Request
@@ -93,9 +93,13 @@ class Pages:
         """Where readers sign up for a label by email, or for anything (None)."""
         if self.signup_url is None:
             return None
-        is_whole = ":" in self.signup_url.partition("/")[0]
-        where = self.signup_url if is_whole else f"{links.root}/{self.signup_url.lstrip('/')}"
-        return where if label is None else f"{where}?{urlencode({'label': label})}"
+        scheme, mark, _ = self.signup_url.partition("/")[0].partition(":")
+        where = self.signup_url if mark else f"{links.root}/{self.signup_url.lstrip('/')}"
+        if label is None:
+            return where
+        # In a mailto: a blank is no plus sign (RFC 6068 §5).
+        told = urlencode({"subject" if scheme == "mailto" else "label": label}, quote_via=quote)
+        return f"{where}{'&' if '?' in where else '?'}{told}"
 
     def style(self, request: Request) -> Response:
         """The one style sheet; its address changes with it, so it may be kept for good."""
