@@ -26,7 +26,7 @@ from database import Database, open_database
 from feeds.build import FeedBuilder
 from feeds.formats.known import SUFFIXES
 from feeds.publishing.folder import Folder
-from feeds.publishing.publish import PublishReport, publish
+from feeds.publishing.publish import publish
 from feeds.publishing.sources import FeedDocuments
 from feeds.site import FeedSite
 
@@ -57,12 +57,6 @@ def feedgen_feed(newest: Listed) -> bytes:
         entry.content(row.html, type="html")
     document: bytes = feed.atom_str()
     return document
-
-
-def publish_atom(builder: FeedBuilder, out: Path) -> PublishReport:
-    """Every Atom feed to a folder; nothing compressed, for that is the work of others."""
-    atom = FeedDocuments(builder, suffixes=("atom",))
-    return publish(builder.database, [atom], Folder(out), compressed=False)
 
 
 def main() -> None:

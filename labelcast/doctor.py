@@ -25,7 +25,7 @@ ROOMS = (
 )
 TEMPLATES = (
     *("email/digest/subject.txt", "email/digest/body.txt", "email/digest/body.html"),
-    *("page/labels.html", "page/label.html", "page/missing.html"),
+    *("page/labels.html", "page/posts.html", "page/post.html", "page/search.html", "page/missing.html"),
 )
 SMTP_SECONDS = 10.0
 CLOCK_SECONDS = 5.0

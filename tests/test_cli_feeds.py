@@ -165,7 +165,7 @@ def test_feeds_are_built_and_only_anew_what_changed(command: Command, filled: Pa
     shown = command("feeds", "show", "hives").out
     assert (filled / "www" / "feeds" / "hives.atom").read_bytes() == shown
     assert (filled / "www" / "feeds" / "authors" / "ida.atom").exists()
-    assert "www: 0 written" in command(*build).err
+    assert "www: 0 documents written" in command(*build).err
     assert command("feeds", "remove", "hives").code == 0
     command(*build)
     assert not (filled / "www" / "feeds" / "hives.atom").exists()
