@@ -2,8 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
 from hashlib import sha256
 
 from sqlalchemy import Connection
@@ -20,8 +18,6 @@ from feeds.fragments import Fragment, FragmentStore
 from feeds.linking import archive_head, feed_head
 from feeds.selection import FeedState, current_feeds
 from feeds.site import FeedSite
-
-UNCHANGED = datetime.min.replace(tzinfo=UTC)
 
 
 class Assembler:
@@ -103,12 +99,14 @@ class Assembler:
         ]
         return Assembled(made, fresh)
 
-    def document_revision(self, layout: Layout, document: ArchiveDocument, *, form: Format = ATOM) -> str:
-        """A short text that changes whenever the bytes of an archive document may."""
-        # When its entries were updated follows from what it holds.
-        head = replace(archive_head(self.site, layout, document, form, ()), updated=UNCHANGED)
-        told = f"{self.settings(form)} {document.holds} {document.closed_at} {head}"
-        return sha256(told.encode(errors="surrogatepass")).hexdigest()[:16]
+    def document_revisions(
+        self, layout: Layout, documents: Sequence[ArchiveDocument], *, form: Format = ATOM
+    ) -> list[str]:
+        """For each of a feed's archive documents a short text that changes whenever its bytes may."""
+        # All else in a document follows from these.
+        shared = f"{self.settings(form)} {form.suffix} {layout.state.spec}"
+        told = (f"{shared} {document}".encode(errors="surrogatepass") for document in documents)
+        return [sha256(one).hexdigest()[:16] for one in told]
 
     def _collected(
         self, connection: Connection, form: Format, held: Sequence[Held]

@@ -77,6 +77,19 @@ class Pools:
                 pools.append(Pool(ids, is_due=True, stored=row))
         return pools
 
+    def due(self, connection: Connection, states: Sequence[FeedState]) -> list[FeedState]:
+        """Those of the feeds whose pool would say that it ``is_due``; no pool is read for that."""
+        stored = _stored(connection, states)
+        newest = self._newest(connection, [state for state in states if state.spec.uri not in stored])
+        return [state for state in states if self._is_due(state, stored, newest)]
+
+    def _is_due(
+        self, state: FeedState, stored: Mapping[str, Stored], newest: Mapping[str, Sequence[int]]
+    ) -> bool:
+        if state.spec.uri in stored:
+            return self._fresh(state, stored) is None
+        return len(newest[state.spec.uri]) > self._room(state.spec)
+
     def _fresh(self, state: FeedState, stored: Mapping[str, Stored]) -> Stored | None:
         row = stored.get(state.spec.uri)
         return row if row is not None and row.stamp == stamp_of(state, self._per_document) else None

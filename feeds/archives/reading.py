@@ -39,8 +39,7 @@ class Archives:
 
     def due(self, connection: Connection, states: Sequence[FeedState]) -> list[FeedState]:
         """Those of the feeds whose archives are behind their posts, or should be stored and are not."""
-        pools = self._pools.of(connection, states)
-        return [state for state, pool in zip(states, pools, strict=True) if pool.is_due]
+        return self._pools.due(connection, states)
 
     def _layout(self, state: FeedState, pool: Pool, facts: Facts, edge: Any) -> Layout:
         shown, rest = split(pool.ids, facts, edge=edge, entries=state.spec.entries)

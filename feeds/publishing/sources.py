@@ -88,11 +88,13 @@ class FeedDocuments:
     def _list(self, connection: Connection, state: FeedState) -> Iterator[Document]:
         slug, layout = state.spec.slug, self._layouts[state.spec.slug]
         forms = self._forms(state.spec.content)
-        for archived in self._builder.documents(connection, layout) if self._archives else ():
-            for form in forms:
+        archive = self._builder.documents(connection, layout) if self._archives else []
+        revisions = [self._builder.document_revisions(layout, archive, form=form) for form in forms]
+        for archived, *of_forms in zip(archive, *revisions, strict=True):
+            for form, its in zip(forms, of_forms, strict=True):
                 yield Document(
                     f"feeds/{slug}/archive/{archived.number}.{form.suffix}",
-                    self._builder.document_revision(layout, archived, form=form),
+                    its,
                     form.media_type,
                     Rank.ARCHIVE,
                     _Feed(state, form, archived),

@@ -5,6 +5,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 MANIFEST = "feeds/.labelcast-feeds.json"
@@ -90,12 +91,17 @@ class Target(Protocol):
 
 def is_fit(name: str) -> bool:
     """Whether a name stays below the place: segments with one slash between, none hidden or too long."""
-    return all(
+    return all(map(_is_fit_segment, name.split("/")))
+
+
+# Of many names few segments differ.
+@lru_cache(maxsize=4096)
+def _is_fit_segment(segment: str) -> bool:
+    return bool(
         segment
         and not segment.startswith(".")
         and not _UNFIT.search(segment)
         and len(segment.encode(errors="replace")) <= MAX_SEGMENT_BYTES
-        for segment in name.split("/")
     )
 
 
