@@ -125,7 +125,7 @@ def plain(text: str, *, of: str, notes: list[str]) -> str:
 
     An angle bracket that opens no pair of HTML's tags stays: ``vector<int>``, ``a < b``.
     """
-    line = " ".join(legible(text, of=of, notes=notes).split())
+    line = _one_line(text, of=of, notes=notes)
     if len(line) > MAX_LINE:
         notes.append(f"cut the {of} from {len(line)} to {MAX_LINE} characters")
         line = shortened(line, MAX_LINE)
@@ -136,9 +136,17 @@ def plain(text: str, *, of: str, notes: list[str]) -> str:
         decoded = further
     if decoded == line:
         return line
-    decoded = " ".join(legible(decoded, of=of, notes=notes).split())
+    decoded = _one_line(decoded, of=of, notes=notes)
     notes.append(f"turned markup in the {of} into plain text")
     return decoded
+
+
+def _one_line(text: str, *, of: str, notes: list[str]) -> str:
+    """Legible, white space collapsed, until nothing changes: mojibake may show only once blanks are plain."""
+    line = " ".join(legible(text, of=of, notes=notes).split())
+    while (again := " ".join(legible(line, of=of, notes=[]).split())) != line:
+        line = again
+    return line
 
 
 def _decoded(line: str) -> str:

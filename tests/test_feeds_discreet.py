@@ -217,7 +217,7 @@ def test_private_changes_show_nowhere(database: Database, seed: int, tmp_path: P
     compare(database, seed, tmp_path, steps=10)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**31), steps=st.integers(1, 6))
 def test_nor_in_any_short_history(sqlite_database: Database, seed: int, steps: int, tmp_path: Path) -> None:
     folder = tmp_path / f"{seed} {steps}"

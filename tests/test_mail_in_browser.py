@@ -93,6 +93,8 @@ def test_the_mail_follows_the_readers_scheme(browser: Any, mail: Path) -> None:
 def test_with_pictures_blocked_their_descriptions_are_read(browser: Any) -> None:
     (mail,) = [path for path in MAILS if path.stem == "alone"]
     with opened(browser, mail) as page:
+        # That it is blocked shows only once it was asked for.
+        page.wait_for_function("document.querySelector('img').getBoundingClientRect().height > 0")
         box = page.evaluate(
             "(() => { const b = document.querySelector('img').getBoundingClientRect();"
             " return [b.width, b.height]; })()"

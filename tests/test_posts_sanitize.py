@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -566,6 +566,7 @@ def test_cleaning_what_is_clean_changes_nothing(html: str) -> None:
 
 
 @given(title=st.lists(PIECES | st.text(max_size=5), max_size=8).map("".join))
+@example("\u00c2\u0080\u00a0\u00c2\u0080")
 @settings(max_examples=300, deadline=None)
 def test_a_plain_line_is_legal_and_stays(title: str) -> None:
     once = plain(title, of="title", notes=[])

@@ -187,7 +187,7 @@ def test_so_it_is_on_postgresql(postgres_database: Database) -> None:
     follow(postgres_database, Random(7), posts=20, steps=25)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(random=st.randoms(use_true_random=False), posts=st.integers(0, 15), steps=st.integers(1, 8))
 def test_so_it_is_with_any_short_history(
     sqlite_database: Database, random: Random, posts: int, steps: int
