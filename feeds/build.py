@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from hashlib import sha256
 
 from sqlalchemy import Connection
 
@@ -13,7 +12,7 @@ from feeds.archives.layout import PER_DOCUMENT, ArchiveDocument, Held, Layout
 from feeds.archives.membership import is_archived
 from feeds.archives.paging import Place, read_place
 from feeds.assembling import Assembler
-from feeds.built import Assembled, BuiltFeed
+from feeds.built import Assembled, BuiltFeed, etag_of
 from feeds.formats.format import Format
 from feeds.formats.known import find_format
 from feeds.formats.moments import whole_seconds
@@ -208,7 +207,7 @@ class FeedBuilder(Assembler):
             spec=layout.state.spec,
             form=form,
             body=body,
-            etag=f'"{sha256(body).hexdigest()[:32]}"',
+            etag=etag_of(body),
             last_modified=whole_seconds(moment),
             revision=draft.revision,
             head=head,

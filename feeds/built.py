@@ -2,11 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 
 from feeds.archives.layout import Held
 from feeds.formats.format import FeedHead, Format
 from feeds.fragments import Fragment
 from feeds.selection import FeedSpec
+
+
+def etag_of(body: bytes) -> str:
+    """A document's strong ETag, with its quotes: it grows from these very bytes."""
+    return f'"{sha256(body).hexdigest()[:32]}"'
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,11 @@ it on by one, so whoever wants each post once reads the feed and its archive ins
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
 
 from sqlalchemy import Connection
 
 from feeds.assembling import Assembler
-from feeds.built import BuiltFeed
+from feeds.built import BuiltFeed, etag_of
 from feeds.formats.format import FeedHead, Format
 from feeds.formats.gdata import GDATA, GDATA_SUMMARY
 from feeds.formats.known import find_format
@@ -174,7 +173,7 @@ def _finished(
         spec=state.spec,
         form=form,
         body=body,
-        etag=f'"{sha256(body).hexdigest()[:32]}"',
+        etag=etag_of(body),
         last_modified=whole_seconds(state.changed_at),
         revision=revision,
         head=head,

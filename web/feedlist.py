@@ -1,13 +1,13 @@
 """``/feeds.opml``: the list of all feeds, for a reader to subscribe to any of them."""
 
 from dataclasses import dataclass
-from hashlib import sha256
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from feeds.build import FeedBuilder
+from feeds.built import etag_of
 from feeds.publishing.sources import OPML, OPML_MEDIA_TYPE, FeedList
 from web.pages import PAGE_CACHING
 from web.responding import Representation, respond
@@ -28,5 +28,4 @@ class FeedListPages:
         source = FeedList(self.builder)
         with self.builder.database.read() as connection:
             (body,) = source.make(connection, list(source.documents(connection)))
-        etag = f'"{sha256(body).hexdigest()[:32]}"'
-        return respond(request, Representation(body, OPML_MEDIA_TYPE, etag, PAGE_CACHING))
+        return respond(request, Representation(body, OPML_MEDIA_TYPE, etag_of(body), PAGE_CACHING))

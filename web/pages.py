@@ -9,6 +9,7 @@ from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import Response
 
+from feeds.built import etag_of
 from feeds.site import FeedSite
 from web.links import Links
 from web.responding import Representation, respond
@@ -79,7 +80,7 @@ class Pages:
     def render(self, request: Request, template: str, *, status: int = 200, **context: Any) -> Response:
         """The same as an answer; at 200 with an ETag, so that a repeat is a 304."""
         body = self.text(self.links(request), template, **context)
-        shown = Representation(body, HTML, f'"{_tag(body)}"', PAGE_CACHING)
+        shown = Representation(body, HTML, etag_of(body), PAGE_CACHING)
         if status == 200:
             return respond(request, shown)
         return Response(
@@ -104,7 +105,7 @@ class Pages:
     def style(self, request: Request) -> Response:
         """The one style sheet; its address changes with it, so it may be kept for good."""
         caching = _FOREVER if "v" in request.query_params else PAGE_CACHING
-        shown = Representation(self.stylesheet, CSS, f'"{_tag(self.stylesheet)}"', caching)
+        shown = Representation(self.stylesheet, CSS, etag_of(self.stylesheet), caching)
         return respond(request, shown)
 
 
