@@ -156,7 +156,8 @@ def unrendered(now: datetime) -> Select[int]:
         delivery.c.state.in_(WAITING),
         delivery.c.due_at <= now,
     )
-    return select(edition.c.id).where(edition.c.message.is_(None), waits).order_by(edition.c.id)
+    lacks = (edition.c.message.is_(None), edition.c.reason.is_(None))
+    return select(edition.c.id).where(*lacks, waits).order_by(edition.c.id)
 
 
 def for_at_most(seconds: float, stopping: Callable[[], bool]) -> Callable[[], bool]:

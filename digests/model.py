@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
     bindparam,
 )
 
@@ -35,13 +36,22 @@ class DeliveryState(StrEnum):
     SKIPPED = "skipped"
 
 
+class NoMail(StrEnum):
+    """Why an edition was not mailed: there was no news, or less than its digest waits for."""
+
+    NOTHING_NEW = "nothing_new"
+    TOO_FEW = "too_few"
+
+
 @dataclass(frozen=True, slots=True)
 class Digest:
     """What a publisher offers by email.
 
     ``rule`` is a label rule as printed by ``posts.rules``. ``cadence`` with ``minute`` (of the local day),
     ``weekday`` (0 is Monday), ``monthday`` (1 to 31, the last day where a month is shorter) and ``timezone``
-    holds for every reader who has not picked another of ``cadences``.
+    holds for every reader who has not picked another of ``cadences``. ``content`` is ``full`` or ``summary``.
+    It waits until it has ``min_posts``; how it shows them: ``Options``. ``introduction``, pinned at
+    ``introduced_at``, stands in each reader's next edition.
     """
 
     id: int
@@ -59,11 +69,36 @@ class Digest:
     max_age: timedelta
     max_lateness: timedelta
     created_at: datetime
+    content: str = "full"
+    min_posts: int = 1
+    max_posts: int | None = None
+    sort: str = "newest"
+    grouping: str = "none"
+    introduction: str | None = None
+    introduced_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How an edition shows its posts, frozen with it: a digest changed later changes no edition.
+
+    ``max_posts`` of them are shown (None: all), sorted ``newest`` or ``oldest`` first, under headings of
+    their ``label`` or ``day`` or ``none``, after the publisher's ``introduction``.
+    """
+
+    max_posts: int | None = None
+    sort: str = "newest"
+    grouping: str = "none"
+    introduction: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """One digest's posts for one window ``(window_start, window_end]``, frozen."""
+    """One digest's posts for one window ``(window_start, window_end]``, frozen.
+
+    ``content`` is ``full`` or ``summary``, ``form`` is ``html`` or ``text``. ``reason`` tells why nothing was
+    mailed; None: it was, or will be.
+    """
 
     id: int
     digest_id: int
@@ -75,6 +110,10 @@ class Edition:
     folded: bool
     created_at: datetime
     post_ids: tuple[int, ...] = ()
+    content: str = "full"
+    form: str = "html"
+    options: Options = Options()
+    reason: str | None = None
 
 
 digest = Table(
@@ -95,6 +134,14 @@ digest = Table(
     Column("max_age_seconds", Integer, nullable=False),
     Column("max_lateness_seconds", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("content", String(7), nullable=False, server_default="full"),
+    Column("min_posts", Integer, nullable=False, server_default="1"),
+    Column("max_posts", Integer),
+    Column("sort", String(6), nullable=False, server_default="newest"),
+    Column("grouping", String(5), nullable=False, server_default="none"),
+    # The publisher's words for each reader's next edition, and since when they are pinned.
+    Column("introduction", Text),
+    Column("introduced_at", UtcDateTime),
     CheckConstraint("cadence IN ('instant', 'daily', 'weekly', 'monthly')", name="cadence"),
 )
 
@@ -109,22 +156,41 @@ edition = Table(
     Column("labels", Text, nullable=False),
     Column("language", String(35), nullable=False),
     Column("template", Text, nullable=False),
+    Column("content", String(7), nullable=False, server_default="full"),
+    Column("form", String(4), nullable=False, server_default="html"),
     # The slot before was missed by more than max_lateness: this edition holds its posts too, and says so.
     Column("folded", Boolean, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     # Rendered once: the message with marks where a reader's few tokens go.
     Column("message", LargeBinary),
     Column("rendered_at", UtcDateTime),
+    Column("subject", Text),
+    # How it shows its posts (``Options``), as JSON.
+    Column("options", Json, nullable=False, server_default="{}"),
+    # Why nothing was mailed (``NoMail``), and how many readers it was decided for.
+    Column("reason", String(11)),
+    Column("readers", Integer, nullable=False, server_default="0"),
+    # When the operator was told that many of its deliveries failed.
+    Column("alerted_at", UtcDateTime),
     UniqueConstraint(
-        "digest_id", "window_end", "window_start", "labels", "language", "template", name="uq_edition_window"
+        "digest_id",
+        "window_end",
+        "window_start",
+        "labels",
+        "language",
+        "template",
+        "content",
+        "form",
+        name="uq_edition_window",
     ),
 )
 
+_IS_UNRENDERED = and_(edition.c.message.is_(None), edition.c.reason.is_(None))
 Index(
     "ix_edition_unrendered",
     edition.c.id,
-    sqlite_where=edition.c.message.is_(None),
-    postgresql_where=edition.c.message.is_(None),
+    sqlite_where=_IS_UNRENDERED,
+    postgresql_where=_IS_UNRENDERED,
 )
 
 edition_post = Table(
@@ -150,6 +216,10 @@ delivery = Table(
     # How often it was not known whether the server took it.
     Column("doubts", Integer, nullable=False),
     Column("message_id", Text, nullable=False),
+    # What is sent first: 0 is instant, 1 the rest.
+    Column("priority", Integer, nullable=False, server_default="1"),
+    # The recipient's domain, casefolded, for limits of its own; NULL: unknown, or erased.
+    Column("domain", Text),
     # Not to be tried before.
     Column("due_at", UtcDateTime, nullable=False),
     # While sending: who, and until when that may be believed (real time, whatever --now says).
@@ -179,4 +249,31 @@ Index(
     delivery.c.due_at,
     sqlite_where=IS_OPEN,
     postgresql_where=IS_OPEN,
+)
+
+bounce = Table(
+    "bounce",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    # What tells one report from another, so that none counts twice.
+    Column("source_key", String(64), nullable=False, unique=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("kind", String(9), nullable=False),
+    # An enhanced status code (RFC 3463), where there was one.
+    Column("status", Text),
+    Column("diagnostic", Text),
+    Column("subscriber_id", ForeignKey("subscriber.id", ondelete="CASCADE"), index=True),
+    Column("delivery_id", ForeignKey("delivery.id", ondelete="SET NULL"), index=True),
+    CheckConstraint("kind IN ('hard', 'soft', 'policy', 'complaint')", name="kind"),
+    comment="what came back: reports of mail that was not delivered, or not wanted",
+)
+
+allowance = Table(
+    "allowance",
+    metadata,
+    # What is limited: ``all``, ``domain:example.org``, ``day:2026-11-23``.
+    Column("key", Text, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("used", Integer, nullable=False),
+    comment="how far the limits of sending are used up, for all processes",
 )

@@ -116,7 +116,7 @@ def free_port(host: str, first: int = PORT) -> int:
 
 def outbox_folder(wiring: Wiring) -> Path:
     """The demo's Maildir."""
-    return Path(wiring.settings.mail.transport.removeprefix("maildir:"))
+    return Path(wiring.settings.mail.transport[0].removeprefix("maildir:"))
 
 
 def _sample() -> Iterator[dict[str, Any]]:

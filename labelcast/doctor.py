@@ -147,7 +147,7 @@ def _clock(database: Database, now: Callable[[], datetime]) -> Finding:
 
 
 def _transport(settings: Settings) -> Finding:
-    transport = settings.mail.transport
+    transport = settings.mail.transport[0]
     if transport.startswith("maildir:"):
         return _maildir(Path(transport.removeprefix("maildir:")))
     try:
@@ -176,7 +176,7 @@ async def _greet(settings: SmtpSettings) -> str:
 
 def mail_findings(settings: Settings, answers: Answers) -> Iterator[Finding]:
     """The DNS records that big receivers want: SPF, DKIM, DMARC. None is needed for a Maildir."""
-    if settings.mail.transport.startswith("maildir:"):
+    if settings.mail.transport[0].startswith("maildir:"):
         yield Finding("dns", Health.UNCHECKED, "mail goes into a folder")
         return
     for what, found, said in mail_records(settings.mail.sender, answers):

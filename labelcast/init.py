@@ -105,6 +105,26 @@ from = {sender}  # The News <news@example.org>
 reply_to = ""
 postal_address = {postal_address}  # the law of many countries wants one under a digest
 connections = 4
+templates = ""                      # a folder with templates of your own
+per_second = 0                      # limits, for all processes together; 0: none
+per_domain_second = 0
+connections_per_domain = 0
+daily_cap = 0
+quiet = ""                          # hours in which nothing is sent: 22:00-07:00
+
+[dkim]
+domain = ""                         # `labelcast dkim new` makes keys, and says what to write here
+keys = []
+
+[bounces]
+return_path = ""                    # where undelivered mail comes back to: bounces@example.org
+mailbox = ""                        # where it is read from: maildir:FOLDER, imaps://user:password@host/INBOX
+soft_limit = 5                      # so many in so many days, and the address is given up
+soft_days = 14
+
+[alerts]
+to = ""                             # whom to tell when too much of an edition fails
+share = 0.05
 
 [feeds]
 entries = 25

@@ -73,6 +73,25 @@ def _transport(value: str) -> str:
     raise ValueError("write maildir:FOLDER, smtp://user:password@host:port or smtps://…")
 
 
+def _transports(values: tuple[str, ...]) -> tuple[str, ...]:
+    if not values:
+        raise ValueError("name one way out at least: maildir:FOLDER, smtp://user:password@host:port")
+    return tuple(_transport(_one_line(value)) for value in values)
+
+
+def _quiet(value: str) -> str:
+    if value and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d", value):
+        raise ValueError(f"{value!r} are no hours: write them like 22:00-07:00")
+    return value
+
+
+def _dkim_keys(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,61}[A-Za-z0-9])?=.+", value):
+            raise ValueError(f"{value!r} is no key: write it like SELECTOR=FILE.pem")
+    return values
+
+
 def _several(value: object) -> object:
     """One string, a list, or (for the environment) a JSON list in a string."""
     if not isinstance(value, str):
@@ -113,7 +132,9 @@ WebAddress = Annotated[Line, AfterValidator(_web_address)]
 SignupAddress = Annotated[Line, AfterValidator(_signup)]
 Several = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_several)]
 
-Transport = Annotated[Line, AfterValidator(_transport)]
+Transports = Annotated[Several, AfterValidator(_transports)]
+QuietHours = Annotated[Line, AfterValidator(_quiet)]
+DkimKeys = Annotated[Several, AfterValidator(_dkim_keys)]
 Mailbox = Annotated[Line, AfterValidator(_mailbox)]
 OptionalMailbox = Annotated[Line, AfterValidator(_optional_mailbox)]
 Language = Annotated[str, AfterValidator(_language)]

@@ -12,14 +12,16 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from labelcast.kinds import (
     Aliases,
+    DkimKeys,
     Hubs,
     Language,
     Line,
     Mailbox,
     OptionalMailbox,
+    QuietHours,
     Secrets,
     SignupAddress,
-    Transport,
+    Transports,
     WebAddress,
     Zone,
 )
@@ -43,11 +45,50 @@ class MailSettings(BaseModel):
 
     model_config = _FROZEN
 
-    transport: Transport = "maildir:outbox"
+    transport: Transports = ("maildir:outbox",)
     sender: Mailbox = Field(default="labelcast@localhost", alias="from")
     reply_to: OptionalMailbox = ""
     postal_address: str = ""
     connections: Annotated[int, Field(ge=1, le=100)] = 4
+    # A folder of the publisher's own templates, each of which stands for the one shipped here.
+    templates: str = ""
+    # Limits, for all processes together; 0: none.
+    per_second: Annotated[float, Field(ge=0, le=1_000_000)] = 0
+    per_domain_second: Annotated[float, Field(ge=0, le=1_000_000)] = 0
+    connections_per_domain: Annotated[int, Field(ge=0, le=100)] = 0
+    daily_cap: Annotated[int, Field(ge=0, le=10**9)] = 0
+    # When nothing is sent, by the clock of the site's timezone: 22:00-07:00.
+    quiet: QuietHours = ""
+
+
+class DkimSettings(BaseModel):
+    """How mail is signed."""
+
+    model_config = _FROZEN
+
+    domain: Line = ""
+    # SELECTOR=FILE for each key.
+    keys: DkimKeys = ()
+
+
+class BounceSettings(BaseModel):
+    """Where undelivered mail comes back to, and what follows."""
+
+    model_config = _FROZEN
+
+    return_path: OptionalMailbox = ""
+    mailbox: Line = ""
+    soft_limit: Annotated[int, Field(ge=1, le=1000)] = 5
+    soft_days: Annotated[int, Field(ge=1, le=365)] = 14
+
+
+class AlertSettings(BaseModel):
+    """Whom to tell when mail fails, and from which share of an edition on."""
+
+    model_config = _FROZEN
+
+    to: OptionalMailbox = ""
+    share: Annotated[float, Field(gt=0, le=1)] = 0.05
 
 
 class FeedSettings(BaseModel):
@@ -105,6 +146,9 @@ class Settings(BaseSettings):
     secret_key: Secrets
     in_doubt: Literal["resend", "hold"] = "resend"
     mail: MailSettings = MailSettings()
+    dkim: DkimSettings = DkimSettings()
+    bounces: BounceSettings = BounceSettings()
+    alerts: AlertSettings = AlertSettings()
     feeds: FeedSettings = FeedSettings()
     web: WebSettings = WebSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
@@ -208,20 +252,35 @@ def _explain(error: ValidationError, path: Path) -> str:
 
 
 def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
-    mail, feeds = settings.mail, settings.feeds
+    mail, dkim, feeds = settings.mail, settings.dkim, settings.feeds
     public_dir = feeds.public_dir
     if "://" not in public_dir:
-        public_dir = str(folder / Path(public_dir).expanduser())
-    transport = mail.transport
-    if transport.startswith("maildir:"):
-        transport = f"maildir:{folder / Path(transport.removeprefix('maildir:')).expanduser()}"
+        public_dir = _absolute(public_dir, folder)
+    named = [key.partition("=") for key in dkim.keys]
+    keys = tuple(f"{selector}={_absolute(file, folder)}" for selector, _, file in named)
+    ways = {
+        "transport": tuple(_absolute_maildir(one, folder) for one in mail.transport),
+        "templates": _absolute(mail.templates, folder) if mail.templates else "",
+    }
+    back = _absolute_maildir(settings.bounces.mailbox, folder)
     return settings.model_copy(
         update={
             "database_url": _absolute_database(settings.database_url, folder),
-            "mail": mail.model_copy(update={"transport": transport}),
+            "mail": mail.model_copy(update=ways),
+            "dkim": dkim.model_copy(update={"keys": keys}),
+            "bounces": settings.bounces.model_copy(update={"mailbox": back}),
             "feeds": feeds.model_copy(update={"public_dir": public_dir}),
         }
     )
+
+
+def _absolute(path: str, folder: Path) -> str:
+    return str(folder / Path(path).expanduser())
+
+
+def _absolute_maildir(address: str, folder: Path) -> str:
+    scheme, mark, path = address.partition(":")
+    return f"maildir:{_absolute(path, folder)}" if scheme == "maildir" and mark else address
 
 
 def _absolute_database(url: str, folder: Path) -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from feeds.site import FeedSite
     from labelcast.publishing import SitePublisher
     from scheduler import Scheduler
+    from subscribers.returnpath import ReturnPaths
     from subscribers.tokens import TokenSigner
     from web.app import FeedServing
     from web.counting import Counting
@@ -143,15 +144,23 @@ class Wiring:
         """The envelope's sender: the address in ``mail.from``."""
         return parseaddr(self.settings.mail.sender)[1]
 
+    @property
+    def return_paths(self) -> "ReturnPaths | None":
+        """The envelope sender of each message, in place of ``sender``; None: mail comes back to that one."""
+        from subscribers.returnpath import ReturnPaths
+
+        address = self.settings.bounces.return_path
+        return ReturnPaths(self.signer, parseaddr(address)[1]) if address else None
+
     def connect(self) -> "Connection":
         """A way out for mail, not open yet; raises ``SmtpUrlError`` when the setting is none."""
         from outbox.maildir import Maildir
         from outbox.smtp import SmtpConnection, SmtpSettings
 
-        scheme, _, folder = self.settings.mail.transport.partition(":")
+        scheme, _, folder = self.settings.mail.transport[0].partition(":")
         if scheme == "maildir":
             return Maildir(Path(folder))
-        return SmtpConnection(SmtpSettings.parse(self.settings.mail.transport))
+        return SmtpConnection(SmtpSettings.parse(self.settings.mail.transport[0]))
 
     @property
     def sending(self) -> "Sending":
@@ -177,7 +186,9 @@ class Wiring:
             environment=self.environment,
             publisher=self.publisher,
             planner=Planner(self.database, mail_domain=self.sender.rpartition("@")[2]),
-            letters=EditionLetters(self.database, sender=self.sender, signer=self.signer),
+            letters=EditionLetters(
+                self.database, sender=self.sender, signer=self.signer, return_paths=self.return_paths
+            ),
             sending=self.sending,
             clock=lambda: datetime.now(UTC),
         )

@@ -39,8 +39,9 @@ class SubscriptionState(StrEnum):
 class Subscription:
     """One subscriber's subscription to one digest, as listed.
 
-    ``labels`` are label slugs; empty means all of the digest's. None in cadence, minute, weekday, monthday or
-    timezone means the digest's own.
+    ``labels`` are label slugs; empty means all of the digest's. None in cadence, minute, weekday, monthday,
+    timezone, content (``full`` or ``summary``) or language means the digest's own; None in form is ``html``,
+    the other is ``text``. Slots before ``paused_until`` are passed over.
     """
 
     id: int
@@ -54,6 +55,10 @@ class Subscription:
     timezone: str | None
     window_start: datetime | None
     next_slot: datetime | None
+    content: str | None = None
+    form: str | None = None
+    language: str | None = None
+    paused_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,10 @@ subscription = Table(
     Column("weekday", Integer),
     Column("monthday", Integer),
     Column("timezone", String(64)),
+    Column("content", String(7)),
+    Column("form", String(4)),
+    Column("language", String(35)),
+    Column("paused_until", UtcDateTime),
     # The end of the last window that was covered, and the slot that ends the next; the windows between tile.
     # window_start is NULL until the first tick: then a new subscription is given its first window.
     # next_slot is NULL for the instant cadence: due as soon as there is news.
@@ -121,6 +130,8 @@ consent = Table(
     # Where it came from: `command`, `csv:readers.csv`, later an IP address.
     Column("origin", Text, nullable=False),
     Column("wording", Text, nullable=False),
+    Column("kind", String(9), nullable=False, server_default="confirmed"),
+    CheckConstraint("kind IN ('asked', 'confirmed', 'claimed')", name="kind"),
     comment="the record of each consent",
 )
 

@@ -100,7 +100,8 @@ def test_the_defaults_told_are_the_defaults(checkout: Path) -> None:
             table = f"{named[1]}." if named else ""
         elif found := re.match(r"\| `(\w+)` \| `([^`]+)` \|", line):
             value = flat[table + found[1]]
-            assert found[2] == (f"{value:g}" if isinstance(value, float) else str(value)), line
+            only = value[0] if isinstance(value, tuple) else value
+            assert found[2] == (f"{only:g}" if isinstance(only, float) else str(only)), line
             checked += 1
     assert checked > 10
 

@@ -47,6 +47,9 @@ def test_the_keys_are_those_of_the_design() -> None:
             "in_doubt",
         ),
         *("mail.transport", "mail.from", "mail.reply_to", "mail.postal_address", "mail.connections"),
+        *("mail.templates", "mail.per_second", "mail.per_domain_second", "mail.connections_per_domain"),
+        *("mail.daily_cap", "mail.quiet", "dkim.domain", "dkim.keys", "alerts.to", "alerts.share"),
+        *("bounces.return_path", "bounces.mailbox", "bounces.soft_limit", "bounces.soft_days"),
         *("feeds.entries", "feeds.content", "feeds.public_dir", "feeds.hubs"),
         *("feeds.aliases", "feeds.renamed", "feeds.polls_an_hour"),
         *("web.host", "web.port", "web.signup_url", "scheduler.tick_seconds"),
@@ -75,7 +78,7 @@ def test_every_key_can_come_from_the_environment(file: Path, monkeypatch: pytest
 
 
 def _text(value: object) -> str:
-    return "" if value == () else str(value)
+    return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
 def test_the_environment_alone_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +99,7 @@ def test_paths_are_meant_from_the_folder_of_the_file(file: Path) -> None:
     settings = read(file, SECRET + 'database_url = "sqlite:///data/blog.db"\n[feeds]\npublic_dir = "out"\n')
     assert settings.database_url == f"sqlite:///{file.parent}/data/blog.db"
     assert settings.feeds.public_dir == str(file.parent / "out")
-    assert settings.mail.transport == f"maildir:{file.parent}/outbox"
+    assert settings.mail.transport == (f"maildir:{file.parent}/outbox",)
 
 
 def test_a_place_for_files_may_be_a_url(file: Path) -> None:
