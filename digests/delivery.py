@@ -58,7 +58,9 @@ class Connection(Protocol):
 class Letters(Protocol):
     """Where the bytes of a message come from."""
 
-    sender: str
+    def sender(self, pending: Pending) -> str:
+        """The envelope's sender of a delivery."""
+        ...
 
     def data(self, pending: Pending) -> bytes:
         """The message of a delivery, ready for the connection it goes over."""
@@ -171,7 +173,7 @@ class Delivery:
         except DatabaseUnavailable as error:
             return Outcome("deferred", f"no message could be made: {error.public}")
         return await connection.send(
-            self._letters.sender, pending.email, data, may_send=intent.granted, fence=intent.holds
+            self._letters.sender(pending), pending.email, data, may_send=intent.granted, fence=intent.holds
         )
 
     def _settle(self, pending: Pending, outcome: Outcome, now: datetime) -> Result:

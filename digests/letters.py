@@ -10,6 +10,7 @@ from digests.model import edition
 from outbox.addresses import recipient_value
 from outbox.marks import MessageError
 from outbox.message import MessageTemplate
+from subscribers.returnpath import ReturnPaths
 from subscribers.tokens import TokenSigner
 
 KEPT = 64
@@ -18,15 +19,27 @@ KEPT = 64
 class EditionLetters:
     """Splices messages from the editions in the database; keeps the last few editions at hand.
 
-    ``sender`` is the envelope's sender. Each reader's links bear tokens that name the subscription, each
-    signed for one purpose.
+    ``sender`` is the envelope's sender, in whose place ``return_paths`` have one for each message. Each
+    reader's links bear tokens that name the subscription, each signed for one purpose.
     """
 
-    def __init__(self, database: Database, *, sender: str, signer: TokenSigner) -> None:
-        self.sender = sender
+    def __init__(
+        self,
+        database: Database,
+        *,
+        sender: str,
+        signer: TokenSigner,
+        return_paths: ReturnPaths | None = None,
+    ) -> None:
+        self._sender = sender
+        self._return_paths = return_paths
         self._database = database
         self._signer = signer
         self._templates: OrderedDict[int, MessageTemplate] = OrderedDict()
+
+    def sender(self, pending: Pending) -> str:
+        """The envelope's sender: where the message comes back to when it cannot be delivered."""
+        return self._sender if self._return_paths is None else self._return_paths.address(pending.id)
 
     def data(self, pending: Pending) -> bytes:
         """The whole message of a delivery, CRLF, no line starting with a dot.

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from hashlib import sha256
 
-from itsdangerous import Signer
+from itsdangerous import Signer, base64_decode
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _NUMBER = re.compile(r"0|[1-9a-z][0-9a-z]{0,12}")
@@ -43,6 +43,16 @@ class TokenSigner:
         good = [hmac.compare_digest(signer.sign(text), given) for signer in self._for(purpose)]
         number = int(text, 36)
         return number if any(good) and number <= _LARGEST else None
+
+    def signatures(self, purpose: str, number: int) -> tuple[str, tuple[bytes, ...]]:
+        """A number as it is written, and its 32 octets of signature under each key, newest first.
+
+        For tokens that must be spelled otherwise than ``sign`` does.
+        """
+        if not 0 <= number <= _LARGEST:
+            raise ValueError(f"a token's number is 0 to 2^63 - 1, not {number}")
+        text = _written(number)
+        return text, tuple(base64_decode(signer.get_signature(text)) for signer in self._for(purpose))
 
     def _for(self, purpose: str) -> tuple[Signer, ...]:
         """A signer for each key, kept: they are asked for with every message."""

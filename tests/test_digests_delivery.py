@@ -95,15 +95,16 @@ class FakeConnection:
 class FakeLetters:
     """Messages that say whom they are for."""
 
-    sender = "digest@example.org"
-
     def __init__(self, fails: Mapping[str, Exception] | None = None) -> None:
         self._fails = dict(fails or {})
+
+    def sender(self, pending: Pending) -> str:
+        return f"bounces+{pending.id}@example.org"
 
     def data(self, pending: Pending) -> bytes:
         if pending.email in self._fails:
             raise self._fails.pop(pending.email)
-        return f"to {pending.email} from {self.sender}".encode()
+        return f"to {pending.email} from {self.sender(pending)}".encode()
 
 
 def fill(database: Database, readers: int) -> None:
