@@ -1,6 +1,8 @@
 """The bytes of each reader's message: the edition's template with this reader's few values put in."""
 
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 from sqlalchemy import select
 
@@ -8,6 +10,7 @@ from database import Database
 from digests.ledger import Pending
 from digests.model import edition
 from outbox.addresses import recipient_value
+from outbox.dkim import SignedTemplate, Signer
 from outbox.marks import MessageError
 from outbox.message import MessageTemplate
 from subscribers.returnpath import ReturnPaths
@@ -20,7 +23,8 @@ class EditionLetters:
     """Splices messages from the editions in the database; keeps the last few editions at hand.
 
     ``sender`` is the envelope's sender, in whose place ``return_paths`` have one for each message. Each
-    reader's links bear tokens that name the subscription, each signed for one purpose.
+    reader's links bear tokens that name the subscription, each signed for one purpose. Each message is signed
+    by all of ``signers`` (DKIM), at the instant that ``clock`` gives.
     """
 
     def __init__(
@@ -30,12 +34,16 @@ class EditionLetters:
         sender: str,
         signer: TokenSigner,
         return_paths: ReturnPaths | None = None,
+        signers: Sequence[Signer] = (),
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._sender = sender
         self._return_paths = return_paths
         self._database = database
         self._signer = signer
-        self._templates: OrderedDict[int, MessageTemplate] = OrderedDict()
+        self._signers = tuple(signers)
+        self._clock = clock
+        self._templates: OrderedDict[int, SignedTemplate] = OrderedDict()
 
     def sender(self, pending: Pending) -> str:
         """The envelope's sender: where the message comes back to when it cannot be delivered."""
@@ -46,7 +54,7 @@ class EditionLetters:
 
         Raises ``MessageError`` where none can be made: also when its digest was removed meanwhile.
         """
-        return self._template(pending.edition_id).splice(self.values(pending))
+        return self._template(pending.edition_id).splice(self.values(pending), at=self._clock())
 
     def values(self, pending: Pending) -> dict[str, bytes]:
         """What goes where the template's marks are."""
@@ -57,7 +65,7 @@ class EditionLetters:
             "PREFERENCES": self._signer.sign("preferences", pending.subscription_id).encode("ascii"),
         }
 
-    def _template(self, number: int) -> MessageTemplate:
+    def _template(self, number: int) -> SignedTemplate:
         template = self._templates.get(number)
         if template is None:
             with self._database.read() as connection:
@@ -65,7 +73,7 @@ class EditionLetters:
                 blob = connection.execute(query).scalar_one_or_none()
             if blob is None:
                 raise MessageError(f"edition {number} is gone, or has no message yet")
-            template = MessageTemplate.parse(blob)
+            template = SignedTemplate(MessageTemplate.parse(blob), self._signers)
             self._templates[number] = template
             if len(self._templates) > KEPT:
                 self._templates.popitem(last=False)

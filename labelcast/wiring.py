@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from feeds.readership import Readership
     from feeds.site import FeedSite
     from labelcast.publishing import SitePublisher
+    from outbox.dkim import Signer
     from scheduler import Scheduler
     from subscribers.returnpath import ReturnPaths
     from subscribers.tokens import TokenSigner
@@ -152,6 +153,14 @@ class Wiring:
         address = self.settings.bounces.return_path
         return ReturnPaths(self.signer, parseaddr(address)[1]) if address else None
 
+    @cached_property
+    def signers(self) -> "tuple[Signer, ...]":
+        """Who signs mail by DKIM; raises ``DkimError`` when a key or the domain cannot be used."""
+        from outbox.dkim import make_signers
+
+        dkim = self.settings.dkim
+        return make_signers(domain=dkim.domain, keys=dkim.keys, sender=self.sender)
+
     def connect(self) -> "Connection":
         """A way out for mail, not open yet; raises ``SmtpUrlError`` when the setting is none."""
         from outbox.maildir import Maildir
@@ -187,7 +196,11 @@ class Wiring:
             publisher=self.publisher,
             planner=Planner(self.database, mail_domain=self.sender.rpartition("@")[2]),
             letters=EditionLetters(
-                self.database, sender=self.sender, signer=self.signer, return_paths=self.return_paths
+                self.database,
+                sender=self.sender,
+                signer=self.signer,
+                return_paths=self.return_paths,
+                signers=self.signers,
             ),
             sending=self.sending,
             clock=lambda: datetime.now(UTC),

@@ -32,6 +32,7 @@ EXIT_CODES = {
     ("digests", "CadenceError"): 2,
     ("digests", "DigestError"): 1,
     ("digests", "RenderingError"): 1,
+    ("outbox", "DkimError"): 2,
     ("outbox", "MessageError"): 1,
     ("outbox", "SmtpUrlError"): 2,
     ("outbox", "TransportError"): 1,
