@@ -251,6 +251,15 @@ Index(
     postgresql_where=IS_OPEN,
 )
 
+# What the operator is told of: few, and looked for often.
+HAS_FAILED = delivery.c.state == bindparam("failed", DeliveryState.FAILED.value, literal_execute=True)
+Index(
+    "ix_delivery_failed",
+    delivery.c.edition_id,
+    sqlite_where=HAS_FAILED,
+    postgresql_where=HAS_FAILED,
+)
+
 bounce = Table(
     "bounce",
     metadata,

@@ -90,6 +90,13 @@ def _editions() -> None:
 def _deliveries() -> None:
     op.add_column("delivery", sa.Column("priority", sa.Integer(), server_default="1", nullable=False))
     op.add_column("delivery", sa.Column("domain", sa.Text(), nullable=True))
+    op.create_index(
+        "ix_delivery_failed",
+        "delivery",
+        ["edition_id"],
+        sqlite_where=sa.text("state = 'failed'"),
+        postgresql_where=sa.text("state = 'failed'"),
+    )
     # Only what may yet be sent needs it.
     theirs = "(SELECT email_key FROM subscriber WHERE subscriber.id = delivery.subscriber_id)"
     find = "instr" if op.get_bind().dialect.name == "sqlite" else "strpos"

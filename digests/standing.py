@@ -1,0 +1,179 @@
+"""How the mail stands: per edition, per answer of the servers, and how far it is behind."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, and_, case, func, select, update
+
+from digests.model import HAS_FAILED, IS_OPEN, WAITING, DeliveryState, delivery, digest, edition
+from subscribers.model import SubscriberState, SubscriptionState, subscriber, subscription
+
+# How much of a server's reply tells it from others: its codes, "550 5.7.26", not its queue's number.
+CODES_LENGTH = 10
+# The same of a text of our own.
+TEXT_LENGTH = 32
+RECENT = 50
+
+
+@dataclass(frozen=True, slots=True)
+class EditionStanding:
+    """An edition, and how many of its deliveries stand in each state.
+
+    ``reason`` tells why it was not mailed (None: it was, or will be); ``readers`` is how many it is for.
+    """
+
+    id: int
+    digest: str
+    window_start: datetime
+    window_end: datetime
+    labels: tuple[str, ...]
+    language: str
+    reason: str | None
+    readers: int
+    subject: str | None
+    states: Mapping[DeliveryState, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerCount:
+    """How many deliveries got an answer of one kind; ``example`` is one of them."""
+
+    state: DeliveryState
+    answer: str
+    count: int
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What is due and not dealt with: how many messages, and how long ago the oldest slot was."""
+
+    due: int
+    lag: timedelta
+
+
+def edition_standings(
+    connection: Connection, *, slug: str | None = None, number: int | None = None, limit: int = RECENT
+) -> list[EditionStanding]:
+    """The newest editions, of one digest or just one where asked, with their deliveries counted."""
+    columns = (
+        edition.c.id,
+        digest.c.slug,
+        edition.c.window_start,
+        edition.c.window_end,
+        edition.c.labels,
+        edition.c.language,
+        edition.c.reason,
+        edition.c.readers,
+        edition.c.subject,
+    )
+    query = select(*columns).join(digest, digest.c.id == edition.c.digest_id)
+    if slug is not None:
+        query = query.where(digest.c.slug == slug)
+    if number is not None:
+        query = query.where(edition.c.id == number)
+    rows = connection.execute(query.order_by(edition.c.id.desc()).limit(limit)).all()
+    counted = _counted(connection, [row.id for row in rows])
+    return [
+        EditionStanding(
+            row.id,
+            row.slug,
+            row.window_start,
+            row.window_end,
+            tuple(row.labels.split(",")) if row.labels else (),
+            row.language,
+            row.reason,
+            row.readers,
+            row.subject,
+            counted.get(row.id, {}),
+        )
+        for row in rows
+    ]
+
+
+def count_answers(
+    connection: Connection,
+    *,
+    number: int | None = None,
+    state: DeliveryState | None = None,
+    editions: int = RECENT,
+) -> list[AnswerCount]:
+    """What servers answered, the most frequent first: for one edition, or for the newest ``editions``."""
+    if number is None:
+        recent = select(edition.c.id).order_by(edition.c.id.desc()).limit(editions)
+        numbers: Sequence[int] = connection.execute(recent).scalars().all()
+    else:
+        numbers = [number]
+    starts_with_code = func.substr(delivery.c.reply, 1, 1).between("0", "9")
+    length = case((starts_with_code, CODES_LENGTH), else_=TEXT_LENGTH)
+    answer = func.substr(delivery.c.reply, 1, length)
+    query = (
+        select(delivery.c.state, answer, func.count(), func.min(delivery.c.reply))
+        .where(delivery.c.edition_id.in_(numbers), delivery.c.reply.is_not(None))
+        .group_by(delivery.c.state, answer)
+        .order_by(func.count().desc(), delivery.c.state, answer)
+    )
+    if state is not None:
+        query = query.where(delivery.c.state == state)
+    return [
+        AnswerCount(DeliveryState(its), str(text).strip(), count, example)
+        for its, text, count, example in connection.execute(query)
+    ]
+
+
+def backlog(connection: Connection, now: datetime) -> Backlog:
+    """What is due at ``now`` and waits still: messages, and slots that nobody has planned yet."""
+    is_due = and_(IS_OPEN, delivery.c.state.in_(WAITING), delivery.c.due_at <= now)
+    due, oldest = connection.execute(
+        select(func.count(), func.min(edition.c.window_end))
+        .select_from(delivery.join(edition, edition.c.id == delivery.c.edition_id))
+        .where(is_due)
+    ).one()
+    unplanned = (
+        select(func.min(subscription.c.next_slot))
+        .join(subscriber, subscriber.c.id == subscription.c.subscriber_id)
+        .where(
+            subscription.c.state == SubscriptionState.ACTIVE,
+            subscriber.c.state == SubscriberState.CONFIRMED,
+            subscription.c.next_slot <= now,
+        )
+    )
+    slots = [slot for slot in (oldest, connection.execute(unplanned).scalar()) if slot is not None]
+    return Backlog(due, max(now - min(slots), timedelta(0)) if slots else timedelta(0))
+
+
+def failing_editions(
+    connection: Connection, *, share: float, since: datetime, limit: int
+) -> list[EditionStanding]:
+    """Editions made after ``since`` of which at least that share failed, and nobody was told of yet."""
+    failed = func.count(delivery.c.id)
+    query = (
+        select(edition.c.id)
+        .join(delivery, and_(delivery.c.edition_id == edition.c.id, HAS_FAILED))
+        .where(edition.c.alerted_at.is_(None), edition.c.created_at >= since)
+        .group_by(edition.c.id, edition.c.readers)
+        .having(failed >= edition.c.readers * share)
+        .order_by(edition.c.id)
+        .limit(limit)
+    )
+    numbers = connection.execute(query).scalars().all()
+    return [one for number in numbers for one in edition_standings(connection, number=number)]
+
+
+def mark_alerted(connection: Connection, numbers: Sequence[int], *, now: datetime) -> None:
+    """The operator was told of these editions."""
+    mine: ColumnElement[bool] = edition.c.id.in_(numbers)
+    connection.execute(update(edition).where(mine).values(alerted_at=now))
+
+
+def _counted(connection: Connection, numbers: Sequence[int]) -> dict[int, dict[DeliveryState, int]]:
+    query = (
+        select(delivery.c.edition_id, delivery.c.state, func.count())
+        .where(delivery.c.edition_id.in_(numbers))
+        .group_by(delivery.c.edition_id, delivery.c.state)
+    )
+    found: dict[int, dict[DeliveryState, int]] = {}
+    for number, state, count in connection.execute(query):
+        found.setdefault(number, {})[DeliveryState(state)] = count
+    return found
