@@ -40,6 +40,10 @@ class DkimError(ValueError):
     """A key, selector or domain that cannot be used; the one line never tells what is in a key."""
 
 
+class DkimWriteError(DkimError):
+    """A new key that cannot be stored, or would be in another's place."""
+
+
 @dataclass(frozen=True, slots=True)
 class DkimKey:
     """A private key and what it is. ``repr`` tells nothing of it."""
@@ -119,7 +123,7 @@ def read_key(file: Path) -> DkimKey:
 def write_keys(keys: Mapping[Path, DkimKey]) -> None:
     """Write new keys into new files that only their owner may read: all of them, or none.
 
-    Raises ``DkimError``, also where a file is there: none is ever written over.
+    Raises ``DkimWriteError``, also where a file is there: none is ever written over.
     """
     made: list[Path] = []
     try:
@@ -133,10 +137,10 @@ def write_keys(keys: Mapping[Path, DkimKey]) -> None:
         for written in made:
             written.unlink(missing_ok=True)
         if isinstance(error, FileExistsError):
-            raise DkimError(
+            raise DkimWriteError(
                 f"{file}: is there already, and no key is written over: choose another selector"
             ) from None
-        raise DkimError(f"{file}: the key cannot be written: {error.strerror}") from error
+        raise DkimWriteError(f"{file}: the key cannot be written: {error.strerror}") from error
 
 
 def checked_domain(domain: str) -> str:

@@ -11,6 +11,7 @@ from labelcast.cli import (
     deliveries,
     demo,
     digests,
+    dkim,
     doctor,
     feeds,
     import_,
@@ -73,6 +74,7 @@ app.add_typer(digests.app, name="digests")
 app.add_typer(subscribers.app, name="subscribers")
 app.add_typer(config.app, name="config")
 app.add_typer(deliveries.app, name="deliveries")
+app.add_typer(dkim.app, name="dkim")
 app.command("tick")(tick.command)
 app.command("run")(run.command)
 app.command("doctor")(doctor.command)

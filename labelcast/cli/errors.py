@@ -33,6 +33,7 @@ EXIT_CODES = {
     ("digests", "DigestError"): 1,
     ("digests", "RenderingError"): 1,
     ("outbox", "DkimError"): 2,
+    ("outbox", "DkimWriteError"): 1,
     ("outbox", "MessageError"): 1,
     ("outbox", "SmtpUrlError"): 2,
     ("outbox", "TransportError"): 1,
