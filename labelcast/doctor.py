@@ -2,9 +2,10 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parseaddr
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,8 @@ import labelcast
 from database import Database, DatabaseUnavailable, SchemaOutdated, open_database, require_current
 from labelcast.doctor_dns import Answers, mail_records
 from labelcast.settings import Settings, SettingsError, load_settings
+from outbox.dkim import Signer, make_signers
+from outbox.dkimkeys import DkimError
 from outbox.smtp import SmtpConnection, SmtpSettings, TransportError
 from templates import environment
 
@@ -63,7 +66,9 @@ def examine(config: Path | None, *, now: Callable[[], datetime], answers: Answer
     yield Finding("settings", Health.OK, f"read; site_url is {settings.site_url}")
     yield from _database(settings, now)
     yield _transport(settings)
-    yield from mail_findings(settings, answers)
+    signers, signing = _signing(settings)
+    yield from signing
+    yield from mail_findings(settings, answers, signers)
 
 
 def misplaced(rooms: dict[str, str | None], root: Path) -> list[str]:
@@ -174,11 +179,32 @@ async def _greet(settings: SmtpSettings) -> str:
     return f"{settings.host}:{settings.port} lets us in"
 
 
-def mail_findings(settings: Settings, answers: Answers) -> Iterator[Finding]:
+def _signing(settings: Settings) -> tuple[tuple[Signer, ...], list[Finding]]:
+    """Who signs, as sending would have it; and what to say of the keys, if there are any."""
+    dkim = settings.dkim
+    if dkim.domain and not dkim.keys:
+        said = f"dkim.domain is {dkim.domain}, and no key signs: set dkim.keys (`labelcast dkim new`)"
+        return (), [Finding("signing", Health.PROBLEM, said)]
+    try:
+        signers = make_signers(domain=dkim.domain, keys=dkim.keys, sender=parseaddr(settings.mail.sender)[1])
+    except DkimError as error:
+        return (), [Finding("signing", Health.PROBLEM, str(error))]
+    return signers, [_strength(signer) for signer in signers]
+
+
+def _strength(signer: Signer) -> Finding:
+    key = f"{signer.key.kind} key {signer.selector} of {signer.domain}"
+    if not signer.key.is_weak:
+        return Finding("signing", Health.OK, f"{key}, {signer.key.bits} bits")
+    said = f"{key} has {signer.key.bits} bits only: big receivers want 2048; `labelcast dkim new` makes such"
+    return Finding("signing", Health.PROBLEM, said)
+
+
+def mail_findings(settings: Settings, answers: Answers, signers: Sequence[Signer] = ()) -> Iterator[Finding]:
     """The DNS records that big receivers want: SPF, DKIM, DMARC. None is needed for a Maildir."""
     if settings.mail.transport[0].startswith("maildir:"):
         yield Finding("dns", Health.UNCHECKED, "mail goes into a folder")
         return
-    for what, found, said in mail_records(settings.mail.sender, answers):
+    for what, found, said in mail_records(settings.mail.sender, answers, signers):
         health = Health.UNCHECKED if found is None else Health.OK if found else Health.PROBLEM
         yield Finding(what, health, said)

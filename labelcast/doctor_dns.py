@@ -1,11 +1,14 @@
 """What the DNS says of a sender's domain: SPF (RFC 7208), DKIM (RFC 6376), DMARC (RFC 7489)."""
 
 import ipaddress
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from email.utils import parseaddr
 
 import dns.exception
 import dns.resolver
+
+from outbox.dkim import Signer
+from outbox.dkimkeys import is_of_key, record_name
 
 DNS_SECONDS = 5.0
 
@@ -41,15 +44,23 @@ def ask(resolver: dns.resolver.Resolver, name: str) -> list[str] | None:
     return [b"".join(record.strings).decode("utf-8", "replace") for record in answer]
 
 
-def mail_records(sender: str, answers: Answers) -> Iterator[tuple[str, bool | None, str]]:
-    """For SPF, DKIM and DMARC: its name, whether it is there (None: not checked), and a line."""
+def mail_records(
+    sender: str, answers: Answers, signers: Sequence[Signer] = ()
+) -> Iterator[tuple[str, bool | None, str]]:
+    """For SPF, DKIM and DMARC: its name, whether it is there (None: not checked), and a line.
+
+    Each key of ours that signs must be there just as it is.
+    """
     domain = parseaddr(sender)[1].rpartition("@")[2].rstrip(".").lower()
     if not _is_somebodys(domain):
         yield "dns", None, f"{domain} is no domain in the DNS: set mail.from to an address of yours"
         return
     try:
         yield _spf(domain, answers(domain))
-        yield _dkim(domain, answers(f"_domainkey.{domain}"))
+        for signer in signers:
+            yield _own_key(signer, answers)
+        if not signers:
+            yield _dkim(domain, answers(f"_domainkey.{domain}"))
         yield _dmarc(domain, answers(f"_dmarc.{domain}"))
     except Unreachable as error:
         yield "dns", None, f"no answer from a resolver: {error}"
@@ -83,8 +94,20 @@ def _dkim(domain: str, texts: list[str] | None) -> tuple[str, bool, str]:
     return (
         "dkim",
         False,
-        f"{domain} has no DKIM key: let the server that sends your mail sign, and publish its key",
+        f"{domain} has no DKIM key: let the server that sends your mail sign, or `labelcast dkim new`",
     )
+
+
+def _own_key(signer: Signer, answers: Answers) -> tuple[str, bool, str]:
+    name = record_name(signer.selector, signer.domain)
+    texts = answers(name) or []
+    if not texts:
+        return "dkim", False, f"{name} has no record: publish what `labelcast dkim show` prints"
+    if len(texts) > 1:
+        return "dkim", False, f"{name} has {len(texts)} records, and receivers may read any: keep one"
+    if not is_of_key(texts[0], signer.key):
+        return "dkim", False, f"{name} has another key: publish what `labelcast dkim show` prints"
+    return "dkim", True, f"{name} has the key that signs ({signer.key.kind}, {signer.key.bits} bits)"
 
 
 def _dmarc(domain: str, texts: list[str] | None) -> tuple[str, bool, str]:

@@ -174,8 +174,13 @@ def zone_line(selector: str, domain: str, record: str) -> str:
     return f"{record_name(selector, domain)}. IN TXT {quoted}"
 
 
-def published_key(record: str) -> str | None:
-    """The key in a record that the DNS has: its ``p=``, empty for a key that was revoked; None for no key."""
+def is_of_key(record: str, key: DkimKey) -> bool:
+    """Whether a text that the DNS has is a key's record (section 3.6.1), whatever else stands in it."""
+    theirs, ours = _tags(record), _tags(key.record)
+    usual = {"v": "DKIM1", "k": "rsa", "p": ""}
+    return all(theirs.get(tag, value) == ours[tag] for tag, value in usual.items())
+
+
+def _tags(record: str) -> dict[str, str]:
     tags = [tag.partition("=") for tag in record.split(";")]
-    values = {name.strip(): "".join(value.split()) for name, _, value in tags}
-    return values.get("p") if values.get("v", "DKIM1") == "DKIM1" else None
+    return {name.strip(): "".join(value.split()) for name, _, value in tags}
