@@ -1,12 +1,16 @@
-"""The two Jinja2 environments: one for the templates shipped here, one for those a publisher edits."""
+"""The Jinja2 environment for the templates shipped here, and for those a publisher puts in their place."""
 
 from datetime import date, datetime
+from pathlib import Path
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import BaseLoader, Environment, PackageLoader, pass_context, select_autoescape
+from jinja2.runtime import Context
 
+from templates.filling import Strict
+from templates.languages import ENGLISH, language
+from templates.own import Sandbox, own_loader
 from templates.palette import DARK, LIGHT
 from templates.plaintext import to_text
 from templates.shortening import excerpt, shorten
@@ -20,30 +24,34 @@ _MONTHS = (
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
-def environment() -> Environment:
-    """The environment for the templates shipped here: HTML is escaped, an undefined name is an error."""
-    return _furnish(Environment)
+def environment(folder: Path | None = None) -> Environment:
+    """The environment for the templates shipped here: HTML is escaped, an undefined name is an error.
 
-
-def sandbox() -> Environment:
-    """The same for templates that a publisher edits: nothing can be reached but the data handed in.
-
-    Rendering raises ``jinja2.exceptions.SecurityError`` when a template reaches for more.
+    With a ``folder``, a file ``email/…`` in it stands for the one shipped here, and everything is rendered in
+    a sandbox (``templates/own.py``): nothing can be reached but the data handed in. Its files are looked at
+    anew each time, so a change is seen at once.
     """
-    return _furnish(ImmutableSandboxedEnvironment)
+    shipped = PackageLoader("templates", package_path=".")
+    if folder is None:
+        # These stay as they are while the program runs: they need not be looked at for every page.
+        return _furnish(Environment, shipped, auto_reload=False)
+    return _furnish(Sandbox, own_loader(folder, shipped), auto_reload=True)
 
 
-def _furnish(kind: type[Environment]) -> Environment:
+def _furnish(kind: type[Environment], loader: BaseLoader, *, auto_reload: bool) -> Environment:
     made = kind(
-        loader=PackageLoader("templates", package_path="."),
+        loader=loader,
         autoescape=select_autoescape(enabled_extensions=("html",), default=False),
-        undefined=StrictUndefined,
+        undefined=Strict,
         trim_blocks=True,
         lstrip_blocks=True,
-        # Templates stay as they are while the program runs: they need not be looked at for every page.
-        auto_reload=False,
+        auto_reload=auto_reload,
+        extensions=["jinja2.ext.i18n"],
     )
+    made.extend(newstyle_gettext=True)
+    made.policies["ext.i18n.trimmed"] = True
     made.filters |= {
+        "date": date_,
         "day": day,
         "excerpt": excerpt,
         "iso": iso,
@@ -54,8 +62,16 @@ def _furnish(kind: type[Environment]) -> Environment:
         "weekday": weekday,
         "wrapped": wrapped,
     }
-    made.globals |= {"light": LIGHT, "dark": DARK, "count": count}
+    # Words are English where whoever renders hands in no others.
+    made.globals |= {"light": LIGHT, "dark": DARK, "count": count} | language(ENGLISH).functions()
     return made
+
+
+@pass_context
+def date_(context: Context, moment: datetime | date, form: str = "long") -> str:
+    """A day in the mail's language and timezone, in a form that ``Language.date`` knows."""
+    spoken = language(context.get("language", ENGLISH))
+    return spoken.date(moment, timezone=context.get("timezone", "UTC"), form=form)
 
 
 def day(moment: datetime | date, timezone: str = "UTC") -> str:
