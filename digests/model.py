@@ -222,6 +222,8 @@ delivery = Table(
     Column("domain", Text),
     # Not to be tried before.
     Column("due_at", UtcDateTime, nullable=False),
+    # When it was begun for the first time: it is given up so long after; NULL: not yet.
+    Column("tried_at", UtcDateTime),
     # While sending: who, and until when that may be believed (real time, whatever --now says).
     Column("worker", Text),
     Column("lease_until", UtcDateTime),
@@ -244,9 +246,11 @@ _OPEN = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.DEFERRED, De
 IS_OPEN = delivery.c.state.in_(bindparam("open", _OPEN, expanding=True, literal_execute=True))
 Index(
     "ix_delivery_open",
+    delivery.c.priority,
     delivery.c.id,
     delivery.c.state,
     delivery.c.due_at,
+    delivery.c.domain,
     sqlite_where=IS_OPEN,
     postgresql_where=IS_OPEN,
 )

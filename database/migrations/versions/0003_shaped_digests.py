@@ -10,6 +10,8 @@ from database.types import Identity, Json, UtcDateTime
 revision = "0003"
 down_revision = "0002"
 
+_OPEN = "state IN ('queued', 'sending', 'deferred', 'in_doubt')"
+
 
 def upgrade() -> None:
     """Add what is new; what was stored stays as it is."""
@@ -90,6 +92,7 @@ def _editions() -> None:
 def _deliveries() -> None:
     op.add_column("delivery", sa.Column("priority", sa.Integer(), server_default="1", nullable=False))
     op.add_column("delivery", sa.Column("domain", sa.Text(), nullable=True))
+    op.add_column("delivery", sa.Column("tried_at", UtcDateTime(), nullable=True))
     op.create_index(
         "ix_delivery_failed",
         "delivery",
@@ -103,7 +106,17 @@ def _deliveries() -> None:
     # No text of anyone's stands in it.
     op.execute(
         f"UPDATE delivery SET domain = substr({theirs}, {find}({theirs}, '@') + 1)"  # noqa: S608 - why: above
-        " WHERE state IN ('queued', 'sending', 'deferred', 'in_doubt')"
+        f" WHERE {_OPEN}"
+    )
+    # What was begun is given up as long after as it would have been: nothing tells when that was.
+    op.execute(f"UPDATE delivery SET tried_at = created_at WHERE attempt > 0 AND {_OPEN}")  # noqa: S608 - as above
+    op.drop_index("ix_delivery_open", "delivery")
+    op.create_index(
+        "ix_delivery_open",
+        "delivery",
+        ["priority", "id", "state", "due_at", "domain"],
+        sqlite_where=sa.text(_OPEN),
+        postgresql_where=sa.text(_OPEN),
     )
 
 
