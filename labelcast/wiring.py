@@ -99,7 +99,7 @@ class Wiring:
         suffixes = SUFFIXES if suffixes is None else suffixes
         settings = self.settings
         pages = Pages.of(
-            self.environment,
+            self.page_environment,
             self.site,
             timezone=settings.timezone,
             signup_url=settings.web.signup_url or None,
@@ -113,7 +113,15 @@ class Wiring:
 
     @cached_property
     def environment(self) -> "Environment":
-        """The templates."""
+        """The templates of mails: the publisher's own before those shipped here."""
+        import templates
+
+        folder = self.settings.mail.templates
+        return templates.environment(Path(folder)) if folder else self.page_environment
+
+    @cached_property
+    def page_environment(self) -> "Environment":
+        """The templates of pages, which are those shipped here and no others."""
         import templates
 
         return templates.environment()
@@ -215,7 +223,7 @@ class Wiring:
         return create_app(
             database=self.database,
             builder=self.builder,
-            environment=self.environment,
+            environment=self.page_environment,
             site=self.site,
             timezone=self.settings.timezone,
             trouble=trouble or (lambda: None),
