@@ -5,9 +5,11 @@ from datetime import datetime
 
 from database import Database
 from digests.engine import Engine
+from digests.model import DeliveryState
 from feeds.hubs.announcing import Announcer
 from feeds.readership import Readership
 from feeds.selection import changes
+from labelcast.alerts import Alerts
 from labelcast.publishing import SitePublisher
 from posts.intake import has_scheduled, release_scheduled
 from scheduler import Duty
@@ -30,6 +32,7 @@ class Duties:
         announcer: Announcer,
         readership: Readership,
         counting: Counting,
+        alerts: Alerts,
         enough: Callable[[], Callable[[], bool]],
         stopping: Callable[[], bool],
         progress: Callable[[int], None] = lambda _count: None,
@@ -40,6 +43,7 @@ class Duties:
         self._announcer = announcer
         self._readership = readership
         self._counting = counting
+        self._alerts = alerts
         self._enough = enough
         self._stopping = stopping
         self._progress = progress
@@ -55,6 +59,7 @@ class Duties:
             Duty("digests", engine.has_plans, lambda now: str(engine.plan(now))),
             Duty("editions", engine.has_unrendered, lambda now: f"{engine.render(now)} editions rendered"),
             Duty("deliveries", engine.has_mail, self._deliver, waits_for=engine.waits_for),
+            Duty("alerts", self._alerts.is_due, self._alerts.tell),
             counting_readers(self._readership),
         ]
 
@@ -87,6 +92,9 @@ class Duties:
         report = self._engine.deliver(
             now, enough=self._enough(), stopping=self._stopping, progress=self._progress
         )
+        self._counting.delivered({str(state): count for state, count in report.states.items()})
+        if report.states[DeliveryState.FAILED]:
+            self._alerts.noticed()
         if report.trouble:
             raise ConnectionError(str(report))
         return str(report) or None

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from feeds.hubs.pinging import Pinger
     from feeds.readership import Readership
     from feeds.site import FeedSite
+    from labelcast.alerts import Alerts
     from labelcast.publishing import SitePublisher
     from outbox.dkim import Signer
     from scheduler import Scheduler
@@ -265,6 +266,21 @@ class Wiring:
 
         return Readership(self.database)
 
+    @cached_property
+    def alerts(self) -> "Alerts":
+        """Tells the operator of mail that fails."""
+        from labelcast.alerts import Alerts
+
+        settings = self.settings
+        return Alerts(
+            self.database,
+            to=settings.alerts.to,
+            sender=settings.mail.sender,
+            site=settings.site_title,
+            share=settings.alerts.share,
+            connect=self.connect,
+        )
+
     def scheduler(
         self, *, sending_seconds: float | None = None, progress: Callable[[int], None] = lambda _count: None
     ) -> "Scheduler":
@@ -286,6 +302,7 @@ class Wiring:
             announcer=Announcer(self.builder, pinger),
             readership=self.readership,
             counting=self.counting,
+            alerts=self.alerts,
             enough=lambda: for_at_most(limit, stop.is_set),
             stopping=stop.is_set,
             progress=progress,

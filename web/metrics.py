@@ -22,6 +22,7 @@ from starlette.routing import Route
 from database import DatabaseUnavailable
 from digests.deliveries import count_states
 from digests.model import digest
+from digests.standing import Backlog, backlog
 from feeds.build import FeedBuilder
 from feeds.configured import configured_feeds
 from feeds.hubs.websub import count_pings
@@ -50,6 +51,7 @@ class Snapshot:
     posts: Mapping[str, int]
     digests: int
     deliveries: Mapping[str, int]
+    backlog: Backlog
 
 
 class Metrics:
@@ -95,6 +97,7 @@ class Metrics:
         yield CounterMetricFamily(
             "labelcast_documents_written", "Documents it wrote in doing so.", value=counts.documents
         )
+        yield _counter("messages", "Messages this process tried to send.", "state", counts.messages)
 
     def _of_database(self) -> Iterator[Metric]:
         try:
@@ -112,6 +115,14 @@ class Metrics:
         yield _gauge("posts", "Posts.", "state", found.posts)
         yield GaugeMetricFamily("labelcast_digests", "Digests on offer.", value=found.digests)
         yield _gauge("deliveries", "Editions to subscribers.", "state", found.deliveries)
+        yield GaugeMetricFamily(
+            "labelcast_deliveries_due", "Deliveries that could be sent now.", value=found.backlog.due
+        )
+        yield GaugeMetricFamily(
+            "labelcast_delivery_lag_seconds",
+            "How long ago the oldest slot was whose mail is not sent yet.",
+            value=found.backlog.lag.total_seconds(),
+        )
 
     def _snapshot(self) -> Snapshot:
         """What the database said just now; asked by one at a time, and seldom where that takes long."""
@@ -136,6 +147,7 @@ class Metrics:
             posts={str(state): count for state, count in connection.execute(by_state)},
             digests=connection.execute(select(func.count()).select_from(digest)).scalar_one(),
             deliveries={str(state): count for state, count in count_states(connection).items()},
+            backlog=backlog(connection, self._now()),
         )
 
 

@@ -1,10 +1,9 @@
 """``labelcast deliveries``: what went to whom, and sending again."""
 
-from enum import StrEnum
-from typing import Annotated
-
 import typer
 
+from labelcast.cli import delivery_views
+from labelcast.cli.delivery_options import AsJson, Limit, Number, OfState, State, a_state
 from labelcast.cli.opening import moment, opened
 from labelcast.cli.output import answer_json, answer_table, say
 
@@ -12,25 +11,8 @@ app = typer.Typer(
     help="List what went to whom; send again what failed or is in doubt.", rich_markup_mode=None
 )
 
-
-class State(StrEnum):
-    """A delivery's state, as it is typed."""
-
-    QUEUED = "queued"
-    SENDING = "sending"
-    SENT = "sent"
-    DEFERRED = "deferred"
-    FAILED = "failed"
-    IN_DOUBT = "in_doubt"
-    SKIPPED = "skipped"
-
-
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-OfState = Annotated[State | None, typer.Option("--state", help="Only those in this state.")]
-Number = Annotated[
-    int | None, typer.Option("--edition", metavar="N", min=1, max=10**9, help="Only those of this edition.")
-]
-Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, max=10**9, help="At most so many.")]
+app.command("editions")(delivery_views.editions)
+app.command("answers")(delivery_views.answers)
 
 
 @app.callback(invoke_without_command=True)
@@ -50,11 +32,9 @@ def list_(
 ) -> None:
     """List deliveries, newest first: to whom, of what, in which state, and the server's last word."""
     from digests.deliveries import list_deliveries
-    from digests.model import DeliveryState
 
     with opened(context) as wiring, wiring.database.read() as connection:
-        wanted = None if state is None else DeliveryState(state.value)
-        found = list(list_deliveries(connection, state=wanted, number=number, limit=limit))
+        found = list(list_deliveries(connection, state=a_state(state), number=number, limit=limit))
     if as_json:
         answer_json(
             [
