@@ -25,6 +25,7 @@ def command(
     It is what `labelcast run` does every few seconds, for a timer of your own. Stopped by a signal it
     finishes the messages in hand; the rest waits for the next tick.
     """
+    from digests.standing import backlog
     from labelcast.logs import configure_logs
 
     configure_logs()
@@ -32,11 +33,16 @@ def command(
         at = moment(now, timezone=wiring.settings.timezone)
         advance = finally_.enter_context(progress("messages"))
         dealt_with = 0
+        total: int | None = None
 
         def count(messages: int) -> None:
-            nonlocal dealt_with
+            nonlocal dealt_with, total
+            if total is None:
+                with wiring.database.read() as connection:
+                    total = messages + backlog(connection, at).due
             dealt_with += messages
-            advance(dealt_with)
+            # What another process sends meanwhile is not this one's.
+            advance(dealt_with, max(total, dealt_with))
 
         scheduler = wiring.scheduler(progress=count)
 
