@@ -52,24 +52,24 @@ class MessageTemplate:
         return frozenset(slot.name for slot in self._slots)
 
     @classmethod
-    def build(cls, *, subject: str, text: str, html: str, headers: Iterable[tuple[str, str]]) -> Self:
-        """A multipart/alternative message (RFC 2046) of both bodies, quoted-printable, UTF-8.
+    def build(cls, *, subject: str, text: str, html: str | None, headers: Iterable[tuple[str, str]]) -> Self:
+        """A multipart/alternative message (RFC 2046) of both bodies, or text/plain alone, where there is no
+        HTML; quoted-printable, UTF-8.
 
         Marks (``outbox.marks.mark``) may stand in any of the texts and header values. The boundary follows
         from the bodies: the same input gives the same bytes. Raises ``HeaderError`` (see ``header_field``),
         also for a field given twice or one that is made here, and ``MessageError`` for a NUL that belongs to
         no mark.
         """
-        bodies = [(b"text/plain", quote(text)), (b"text/html", quote(html))]
+        fields = _header_fields(subject, headers) + b"MIME-Version: 1.0\r\n"
+        plain = _part(b"text/plain", quote(text if html is not None or text.endswith("\n") else f"{text}\n"))
+        if html is None:
+            return cls.parse(fields + plain)
+        rich = _part(b"text/html", quote(html))
         # "=_" occurs in no quoted-printable body, so the boundary cannot either.
-        boundary = b"=_" + sha256(b"\0".join(body for _, body in bodies)).hexdigest()[:32].encode()
-        parts = [_header_fields(subject, headers)]
-        parts.append(
-            b'MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="%b"\r\n' % boundary
-        )
-        for kind, body in bodies:
-            parts.append(b"\r\n--%b\r\nContent-Type: %b; charset=utf-8\r\n" % (boundary, kind))
-            parts.append(b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + body)
+        boundary = b"=_" + sha256(plain + b"\0" + rich).hexdigest()[:32].encode()
+        parts = [fields, b'Content-Type: multipart/alternative; boundary="%b"\r\n' % boundary]
+        parts += [b"\r\n--%b\r\n%b" % (boundary, part) for part in (plain, rich)]
         parts.append(b"\r\n--%b--\r\n" % boundary)
         return cls.parse(b"".join(parts))
 
@@ -136,6 +136,12 @@ def _header_fields(subject: str, headers: Iterable[tuple[str, str]]) -> bytes:
         seen.add(key)
         fields.append(header_field(name, value))
     return b"".join([*fields, header_field("Subject", subject)])
+
+
+def _part(kind: bytes, quoted: bytes) -> bytes:
+    """A body with its own header fields."""
+    head = b"Content-Type: %b; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" % kind
+    return head + quoted
 
 
 def _check_header_value(name: str, value: bytes, room: int) -> None:

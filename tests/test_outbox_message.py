@@ -301,3 +301,14 @@ def test_only_a_local_part_that_is_not_ascii_needs_smtputf8() -> None:
     assert needs_smtputf8("jörg@example.org")
     assert not needs_smtputf8("jorg@müller.example")
     assert recipient_value("jörg@müller.example") == "jörg@xn--mller-kva.example".encode()
+
+
+@pytest.mark.parametrize("text", ["", "Two lines\nand no more", f"ends with {mark('TOKEN')}", ".dot\n"])
+def test_a_message_without_html_is_plain_text_alone(text: str) -> None:
+    made = MessageTemplate.build(subject="x", text=text, html=None, headers=[])
+    sent = MessageTemplate.parse(made.blob).splice({"TOKEN": b"t"})
+    parsed = read(sent)
+    assert parsed.get_content_type() == "text/plain"
+    assert not parsed.is_multipart()
+    wanted = text.replace(mark("TOKEN"), "t").rstrip("\n") + "\n"
+    assert parsed.get_content().replace("\r\n", "\n") == wanted
