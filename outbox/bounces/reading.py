@@ -2,6 +2,7 @@
 
 import re
 from email.message import Message
+from hashlib import sha256
 
 from outbox.bounces import arf, dsn
 from outbox.bounces.guessing import guess
@@ -16,6 +17,7 @@ MOST_SENT_TO = 20
 _OUT_OF_OFFICE = re.compile(
     r"out of (?:the )?office|auto(?:matic)?[ -]?(?:reply|response)|vacation|abwesen|absence", re.IGNORECASE
 )
+_MESSAGE_ID = re.compile(rb"^message-id:\s*(\S{1,250})", re.IGNORECASE | re.MULTILINE)
 _IS_PROGRAM = re.compile(r"mailer-daemon|postmaster|mail delivery|mmdf|<>", re.IGNORECASE)
 _AUTO_PRECEDENCE = {"auto_reply", "auto-reply", "bulk", "junk", "list"}
 
@@ -78,3 +80,12 @@ def _is_automatic(message: Message) -> bool:
         or _answers_itself(message)
         or header(message, "Precedence").lower() in _AUTO_PRECEDENCE
     )
+
+
+def message_key(data: bytes) -> str:
+    """What tells a message from every other: of its Message-ID and its text, for headers grow on the way."""
+    head, _, body = tame(data).partition(b"\n\n")
+    found = _MESSAGE_ID.search(head)
+    # A mailbox in one file quotes lines that begin like its own.
+    text = body.replace(b"\n>From ", b"\nFrom ").strip()
+    return sha256((found[1] if found else b"") + b"\0" + text).hexdigest()
