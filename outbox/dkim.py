@@ -90,10 +90,9 @@ class SignedTemplate:
         self._fields = MARK_BYTES.split(b"".join(covered))
         first, *rest = _blocks(body)
         self._begun = sha256(first)
-        self._rest = rest
+        self._rest = tuple(rest)
         self._lines = [MARK_BYTES.split(block) for block in rest[::2]]
-        # Else the body's last lines are empty, or the reader's values decide: no message made here is so.
-        self._tail_is_fixed = bool((rest or [first])[-1].strip(b"\r\n"))
+        self._tail_is_fixed = _ends_visibly([first, *rest])
 
     def splice(self, values: Mapping[str, bytes], *, at: datetime) -> bytes:
         """One reader's message, signed; ``at`` is the instant for ``t=``.
@@ -104,7 +103,7 @@ class SignedTemplate:
         if not self._tail_is_fixed:
             return sign(message, self._signers, at=at)
         hashed = self._begun.copy()
-        rest = self._rest.copy()
+        rest = list(self._rest)
         rest[::2] = [relaxed_lines(_filled(line, values, quote_value)) for line in self._lines]
         hashed.update(b"".join(rest))
         fields = _filled(self._fields, values, relaxed_value)
@@ -170,6 +169,14 @@ def _blocks(body: bytes) -> list[bytes]:
     if blocks[-1]:
         blocks[-1] = relaxed_body(blocks[-1])
     return blocks
+
+
+def _ends_visibly(blocks: Sequence[bytes]) -> bool:
+    """Whether no reader's value can make the body's last line an empty one, which would not count."""
+    if blocks[-1] or len(blocks) == 1:
+        return True
+    last = blocks[-2].removesuffix(b"\r\n").rpartition(b"\r\n")[2]
+    return bool(MARK_BYTES.sub(b"", last).strip(b" \t"))
 
 
 def _filled(pieces: Sequence[bytes], values: Mapping[str, bytes], form: Callable[[bytes], bytes]) -> bytes:

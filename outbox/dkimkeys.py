@@ -136,7 +136,7 @@ def write_keys(keys: Mapping[Path, DkimKey]) -> None:
     except OSError as error:
         for written in made:
             written.unlink(missing_ok=True)
-        if isinstance(error, FileExistsError):
+        if isinstance(error, FileExistsError) and file.exists():
             raise DkimWriteError(
                 f"{file}: is there already, and no key is written over: choose another selector"
             ) from None

@@ -31,7 +31,7 @@ LINK = f"https://example.org/unsubscribe/{mark('UNSUBSCRIBE')}"
 def digest(
     subject: str = "News",
     text: str = f"Hello\n{LINK}\n",
-    html: str = f"<p>Hello</p>\n<a href='{LINK}'>x</a>",
+    html: str | None = f"<p>Hello</p>\n<a href='{LINK}'>x</a>",
     **more: Any,
 ) -> MessageTemplate:
     wanted: dict[str, Any] = {
@@ -124,6 +124,13 @@ def test_every_field_is_covered(name: str) -> None:
     assert by_dkimpy(message.replace(field[0], b""), TEXTS) == [False, False]
 
 
+def test_a_message_of_text_alone_is_signed_with_its_encoding() -> None:
+    message = signed(digest(html=None))
+    assert all("content-transfer-encoding" in one["h"] for one in tags(message))
+    assert by_dkimpy(message, TEXTS) == [True, True]
+    assert by_dkimpy(message.replace(b": quoted-printable", b": 8bit"), TEXTS) == [False, False]
+
+
 def test_no_field_of_the_message_is_left_out() -> None:
     assert {name.lower() for name in COVERED} == {
         name.decode() for name, _ in relaxed_fields(digest().blob.partition(b"\r\n\r\n")[0] + b"\r\n")
@@ -185,9 +192,9 @@ one_line = st.text(
 
 
 @settings(deadline=None, max_examples=150)
-@given(text=texts, html=texts, subject=one_line, name=one_line, value=values)
+@given(text=texts, html=st.none() | texts, subject=one_line, name=one_line, value=values)
 def test_spliced_is_just_what_signing_from_scratch_gives_and_verifies(
-    text: str, html: str, subject: str, name: str, value: str
+    text: str, html: str | None, subject: str, name: str, value: str
 ) -> None:
     template = digest(subject, text, html, sender=(name, "news@example.org"))
     filled = VALUES | {"WHO": value.encode()}
