@@ -185,10 +185,14 @@ class _Conversation(asyncio.Protocol):
         is_slow = recipient.endswith(f"@{SLOW_DOMAIN}") and not self._server.is_calm
         at = max(loop.time() + (SLOW_SECONDS if is_slow else 0), self._ready_at)
         if at <= loop.time():
-            self._transport.write(f"{reply}\r\n".encode())
+            self._write(f"{reply}\r\n".encode())
         else:
             self._ready_at = at
-            loop.call_at(at, self._transport.write, f"{reply}\r\n".encode())
+            loop.call_at(at, self._write, f"{reply}\r\n".encode())
+
+    def _write(self, octets: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(octets)
 
     def _close(self) -> None:
         self._is_over = True
