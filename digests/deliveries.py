@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select, update
 
-from digests.model import WAITING, DeliveryState, delivery, digest, edition
+from digests.model import WAITING, DeliveryState, bounce, delivery, digest, edition
 from subscribers.model import subscriber
 
 
@@ -88,6 +88,8 @@ def forget_reader(connection: Connection, subscriber_id: int, *, now: datetime) 
     """Skip what waits for an erased reader, and forget what servers said of them: it may hold the address."""
     theirs = update(delivery).where(delivery.c.subscriber_id == subscriber_id)
     connection.execute(theirs.values(reply=None))
+    bounced = update(bounce).where(bounce.c.subscriber_id == subscriber_id)
+    connection.execute(bounced.values(diagnostic=None))
     skipped = theirs.where(delivery.c.state.in_(WAITING))
     connection.execute(
         skipped.values(state=DeliveryState.SKIPPED, reply="the reader was erased", updated_at=now)

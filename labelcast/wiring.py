@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from feeds.readership import Readership
     from feeds.site import FeedSite
     from labelcast.alerts import Alerts
+    from labelcast.bounces import BounceReader
     from labelcast.publishing import SitePublisher
     from outbox.dkim import Signer
-    from scheduler import Scheduler
+    from scheduler import Duty, Scheduler
     from subscribers.returnpath import ReturnPaths
     from subscribers.tokens import TokenSigner
     from web.app import FeedServing
@@ -271,6 +272,16 @@ class Wiring:
         return Readership(self.database)
 
     @cached_property
+    def bounces(self) -> "BounceReader":
+        """Reads mail that came back."""
+        from digests.returns import SoftLimits
+        from labelcast.bounces import BounceReader
+
+        settings = self.settings.bounces
+        limits = SoftLimits(bounces=settings.soft_limit, days=settings.soft_days)
+        return BounceReader(self.database, signer=self.signer, limits=limits)
+
+    @cached_property
     def alerts(self) -> "Alerts":
         """Tells the operator of mail that fails."""
         from labelcast.alerts import Alerts
@@ -311,7 +322,16 @@ class Wiring:
             stopping=stop.is_set,
             progress=progress,
         )
-        return Scheduler(duties.all(), seconds=self.settings.scheduler.tick_seconds, stop=stop)
+        every = [*duties.all(), *self._bounce_duties(stop.is_set)]
+        return Scheduler(every, seconds=self.settings.scheduler.tick_seconds, stop=stop)
+
+    def _bounce_duties(self, stopping: Callable[[], bool]) -> "Sequence[Duty]":
+        mailbox = self.settings.bounces.mailbox
+        if not mailbox:
+            return ()
+        from labelcast.bounces import reading_bounces
+
+        return (reading_bounces(self.bounces, mailbox, stopping=stopping),)
 
     def web_scheduler(self) -> "Scheduler":
         """A scheduler for a process that serves the web and leaves all else to others."""

@@ -7,6 +7,7 @@ import typer
 
 from labelcast import __version__
 from labelcast.cli import (
+    bounces,
     config,
     deliveries,
     demo,
@@ -75,6 +76,7 @@ app.add_typer(subscribers.app, name="subscribers")
 app.add_typer(config.app, name="config")
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(dkim.app, name="dkim")
+app.add_typer(bounces.app, name="bounces")
 app.command("tick")(tick.command)
 app.command("run")(run.command)
 app.command("doctor")(doctor.command)

@@ -34,6 +34,8 @@ EXIT_CODES = {
     ("digests", "RenderingError"): 1,
     ("outbox", "DkimError"): 2,
     ("outbox", "DkimWriteError"): 1,
+    ("outbox", "MailboxError"): 1,
+    ("outbox", "MailboxUrlError"): 2,
     ("outbox", "MessageError"): 1,
     ("outbox", "SmtpUrlError"): 2,
     ("outbox", "TransportError"): 1,
