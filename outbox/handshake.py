@@ -3,9 +3,10 @@
 import asyncio
 import socket
 import ssl
-from base64 import b64encode
 from dataclasses import dataclass
 
+from outbox.accesstokens import AccessTokens
+from outbox.login import LoginRefused, log_in
 from outbox.outcome import TransportError, printable
 from outbox.replies import Reply
 from outbox.smtpurl import SmtpSettings
@@ -26,8 +27,12 @@ class Session:
         return int(announced) or None if announced.isdecimal() else None
 
 
-async def open_session(settings: SmtpSettings) -> Session:
-    """Connect and get ready to send. Raises ``TransportError``, leaving nothing open."""
+async def open_session(settings: SmtpSettings, tokens: AccessTokens | None = None) -> Session:
+    """Connect and get ready to send; ``tokens`` are those of all connections to that server.
+
+    Raises ``TransportError``, leaving nothing open.
+    """
+    tokens = tokens or AccessTokens(settings)
     context = await _tls_context(settings)
     try:
         wire = await _connect(settings, context if settings.tls == "implicit" else None)
@@ -36,7 +41,7 @@ async def open_session(settings: SmtpSettings) -> Session:
     except OSError as error:
         raise _error(settings, _reason(error)) from error
     try:
-        return await _agree(settings, wire, context)
+        return await _agree(settings, wire, context, tokens)
     except BaseException as error:
         wire.break_off("the session could not be opened")
         if isinstance(error, OSError) and not isinstance(error, TransportError):
@@ -67,7 +72,9 @@ async def _connect(settings: SmtpSettings, context: ssl.SSLContext | None) -> Wi
     return wire
 
 
-async def _agree(settings: SmtpSettings, wire: Wire, context: ssl.SSLContext | None) -> Session:
+async def _agree(
+    settings: SmtpSettings, wire: Wire, context: ssl.SSLContext | None, tokens: AccessTokens
+) -> Session:
     greeting = await _answer(settings, wire, wire.greeting)
     if greeting.code != 220:
         raise _error(settings, f"the server takes no mail now: {greeting}")
@@ -78,12 +85,12 @@ async def _agree(settings: SmtpSettings, wire: Wire, context: ssl.SSLContext | N
         if is_secure:
             # RFC 3207, section 4.2: what was said before TLS is forgotten.
             extensions = await _hello(settings, wire)
-    if settings.user is not None and settings.password is not None:
+    if settings.user is not None:
         if not (is_secure or settings.is_loopback or settings.clear_login):
             raise _error(
                 settings, "no TLS, and the password is not sent in clear: use smtps:// or smtp+starttls://"
             )
-        await _login(settings, wire, extensions.get("AUTH", ""), settings.user, settings.password)
+        await _login(settings, wire, extensions.get("AUTH", ""), tokens)
     return Session(wire, extensions)
 
 
@@ -127,22 +134,14 @@ async def _secure(settings: SmtpSettings, wire: Wire, context: ssl.SSLContext, *
     return True
 
 
-async def _login(settings: SmtpSettings, wire: Wire, offered: str, user: str, password: str) -> None:
-    mechanisms = offered.split()
-    if "PLAIN" in mechanisms:
-        token = b64encode(b"\0%b\0%b" % (user.encode(), password.encode()))
-        reply = await _ask(settings, wire, b"AUTH PLAIN %b\r\n" % token)
-    elif "LOGIN" in mechanisms:
-        reply = await _ask(settings, wire, b"AUTH LOGIN\r\n")
-        for secret in (user, password):
-            if reply.code == 334:
-                reply = await _ask(settings, wire, b64encode(secret.encode()) + b"\r\n", what="AUTH")
-    else:
-        raise _error(
-            settings, f"the server offers no login by PLAIN or LOGIN (it offers {offered or 'none'})"
-        )
-    if reply.code != 235:
-        raise _error(settings, f"the login of {printable(user)} was refused: {reply}")
+async def _login(settings: SmtpSettings, wire: Wire, offered: str, tokens: AccessTokens) -> None:
+    async def ask(line: bytes) -> Reply:
+        return await _ask(settings, wire, line, what="AUTH")
+
+    try:
+        await log_in(settings, offered, tokens, ask)
+    except LoginRefused as error:
+        raise _error(settings, str(error)) from error
 
 
 async def _ask(settings: SmtpSettings, wire: Wire, command: bytes, *, what: str = "") -> Reply:

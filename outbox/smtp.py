@@ -1,51 +1,78 @@
-"""Sending over SMTP (RFC 5321): one connection, one message after another, PIPELINING where it is offered."""
+"""Sending over SMTP (RFC 5321): one connection, one message after another.
+
+PIPELINING (RFC 2920) and CHUNKING (RFC 3030) are used where they are offered.
+"""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 
-from outbox.addresses import ascii_address, needs_smtputf8
+from outbox.accesstokens import AccessTokens
+from outbox.chunking import NO_BDAT, chunks
+from outbox.envelope import envelope, refusal
+from outbox.handover import WITHHELD, ask_data, forbidden, refused_by, write_whole
 from outbox.handshake import Session, open_session
-from outbox.headers import HeaderError
 from outbox.outcome import Outcome, TransportError
 from outbox.replies import Reply
 from outbox.smtpurl import SmtpSettings
 from outbox.wire import Answer, Wire
 
-__all__ = ["SmtpConnection", "SmtpSettings", "TransportError"]
-
-WITHHELD = Outcome("withheld", "the leave to send was taken back")
-
-# Refusals of this connection, not of this message: out of step, or a login is wanted (RFC 4954, section 6).
-_NOT_THE_MESSAGE = frozenset({503, 530, 534, 535, 538})
+__all__ = ["ServerMemory", "SmtpConnection", "SmtpSettings", "TransportError"]
 
 
 def _always() -> bool:
     return True
 
 
+@dataclass(slots=True)
+class ServerMemory:
+    """What the connections of one process to one server know together."""
+
+    tokens: AccessTokens
+    # A server may offer CHUNKING and then know no BDAT: nobody asks it again.
+    has_bdat: bool = field(default=True)
+
+
 class SmtpConnection:
     """One connection to an SMTP server.
 
-    ``send`` may be called again before an earlier call returned: the next MAIL and RCPT then travel right
-    behind the last message, but its text only after that message was answered, so at most one can ever be in
-    doubt.
+    It lives for one run of sending and then says QUIT: nothing is kept open between runs. Within a run it is
+    used for ``max_messages`` or ``max_age`` seconds of ``clock``; then it is no more usable, and another is
+    opened. ``send`` may be called again before an earlier call returned: the next MAIL and RCPT then
+    travel right behind the last message, but its text only after that message was answered, so at most one
+    can ever be in doubt.
     """
 
-    def __init__(self, settings: SmtpSettings) -> None:
+    def __init__(
+        self,
+        settings: SmtpSettings,
+        *,
+        memory: ServerMemory | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._settings = settings
+        self._memory = memory or ServerMemory(AccessTokens(settings))
+        self._clock = clock
         self._session: Session | None = None
         self._turn = asyncio.Lock()
         self._must_reset = False
+        self._has_chunked = False
+        self._until = 0.0
+        self._left = 0
 
     @property
     def usable(self) -> bool:
-        """Whether another message may be sent: it is open, and neither broke nor was told to go."""
-        return self._session is not None and self._session.wire.broken is None
+        """Whether another message may be sent: it is open, not used up, neither broke nor was told to go."""
+        is_open = self._session is not None and self._session.wire.broken is None
+        return is_open and self._left > 0 and self._clock() < self._until
 
     async def open(self) -> None:
         """Connect, secure and log in as the settings say. Raises ``TransportError``; may be called again."""
-        self._session = await open_session(self._settings)
-        self._must_reset = False
+        self._session = await open_session(self._settings, self._memory.tokens)
+        self._must_reset = self._has_chunked = False
+        self._until = self._clock() + self._settings.max_age
+        self._left = self._settings.max_messages
 
     async def close(self) -> None:
         """Say QUIT if there is anyone to say it to, and be gone."""
@@ -69,23 +96,25 @@ class SmtpConnection:
 
         ``data`` has CRLF line ends and no line that starts with a dot, as spliced messages are (any other:
         ``outbox.message.dot_stuff``). ``may_send`` is awaited once, whatever happens, while MAIL and RCPT
-        travel; DATA goes out only if it says True. ``fence`` is asked right before the message's first octet:
-        at False the connection is cut and the message withheld. Whatever breaks before the last octet of the
-        final dot can have left this machine (over TLS: before it was encrypted) defers it; whatever breaks
-        from there to the reply leaves it in doubt. Nothing is raised but what those two raise, or
-        cancellation: the connection is cut then, and the message is in doubt if ``fence`` had been asked.
+        travel; DATA or BDAT goes out only if it says True. ``fence`` is asked right before the message's
+        first octet (and where BDAT sends a first line ahead, again before the rest): at False the connection
+        is cut and the message withheld. Whatever breaks before the last octet (with DATA: of the final dot)
+        can have left this machine (over TLS: before it was encrypted) defers it; whatever breaks from there
+        to the reply leaves it in doubt. Nothing is raised but what those two raise, or cancellation: the
+        connection is cut then, and the message is in doubt if ``fence`` had been asked.
         """
-        session = self._session
-        if session is None:
+        if self._session is None:
             return (
                 Outcome("deferred", "not sent: the connection is not open") if await may_send() else WITHHELD
             )
         try:
             async with self._turn:
-                begun = await self._begin(session, (sender, recipient, data), may_send, fence)
-            return begun if isinstance(begun, Outcome) else await self._end(session.wire, begun)
+                self._left -= 1
+                begun = await self._begin(self._session, (sender, recipient, data), may_send, fence)
+                wire = self._session.wire
+            return begun if isinstance(begun, Outcome) else await self._end(wire, begun)
         except BaseException:
-            session.wire.break_off("sending was interrupted")
+            self._session.wire.break_off("sending was interrupted")
             raise
 
     async def _begin(
@@ -95,38 +124,81 @@ class SmtpConnection:
         may_send: Callable[[], Awaitable[bool]],
         fence: Callable[[], bool],
     ) -> Outcome | Answer:
-        """All up to the final dot: what became of the message, or the answer that will tell."""
-        envelope = _envelope(session, *message)
-        if isinstance(envelope, Outcome):
-            return envelope if await may_send() else WITHHELD
-        asked = await self._ask_envelope(session, envelope)
+        """All up to the message's last octet: what became of it, or the answer that will tell."""
+        lines = envelope(session, *message)
+        if isinstance(lines, Outcome):
+            return lines if await may_send() else WITHHELD
+        asked = await self._ask_envelope(session, lines)
         if not await may_send():
             self._must_reset = True
             return WITHHELD
-        wire = session.wire
-        refused = _refusal(asked) or await self._ask_data(wire, asked)
+        if not self._may_chunk(session):
+            return await self._by_data(session.wire, asked, message[2], fence)
+        begun = await self._by_chunks(session.wire, asked, message[2], fence)
+        return begun or await self._begin_anew(message, fence)
+
+    async def _begin_anew(
+        self, message: tuple[str, str, bytes], fence: Callable[[], bool]
+    ) -> Outcome | Answer:
+        """The same message over a new connection by DATA; the server has nothing whole of it."""
+        try:
+            await self.open()
+        except TransportError as error:
+            return Outcome("deferred", f"not sent: {error}")
+        assert self._session is not None  # noqa: S101 - it is open
+        lines = envelope(self._session, *message)
+        if isinstance(lines, Outcome):
+            return lines
+        asked = await self._ask_envelope(self._session, lines)
+        return await self._by_data(self._session.wire, asked, message[2], fence)
+
+    def _may_chunk(self, session: Session) -> bool:
+        is_offered = "CHUNKING" in session.extensions and "PIPELINING" in session.extensions
+        return is_offered and self._settings.chunking and self._memory.has_bdat
+
+    async def _by_data(
+        self, wire: Wire, asked: Sequence[Answer], data: bytes, fence: Callable[[], bool]
+    ) -> Outcome | Answer:
+        """The message by DATA, up to its final dot."""
+        refused = refusal(asked) or await ask_data(wire, asked, self._settings.timeouts.data)
         if refused is not None:
             return self._refused(wire, refused)
-        if wire.broken is not None:
-            return Outcome("deferred", f"not sent: {wire.broken}")
-        if not fence():
-            wire.break_off("the leave to send was taken back")
-            return WITHHELD
-        return await self._write(wire, message[2])
+        tail = b".\r\n" if data.endswith(b"\r\n") else b"\r\n.\r\n"
+        return forbidden(wire, fence) or await write_whole(wire, data + tail, self._settings.timeouts)
 
-    async def _ask_data(self, wire: Wire, asked: Sequence[Answer]) -> Reply | None:
-        """Say DATA; the reply that forbids to go on, None when there is none (or the connection broke)."""
-        go = await wire.ask(b"DATA\r\n", self._settings.timeouts.data)
-        refused = _refusal(asked)
-        if refused is None:
-            return None if go is None or go.code == 354 else go
-        if go is not None and go.code == 354:
-            # It waits for a text that nobody is to get. RFC 2920, section 3.1, would end it by a dot: an
-            # empty message, which a server that is this lax might deliver.
-            wire.break_off(f"the server said {go} though it had said {refused}")
-        return refused
+    async def _by_chunks(
+        self, wire: Wire, asked: Sequence[Answer], data: bytes, fence: Callable[[], bool]
+    ) -> Outcome | Answer | None:
+        """The message by BDAT, once the server took its reader; None where the server knows no BDAT.
 
-    async def _ask_envelope(self, session: Session, envelope: Sequence[bytes]) -> list[Answer]:
+        The first message of a connection goes in two chunks, its first line before the rest: a server that
+        knows no BDAT reads a chunk as commands, and a header field is none.
+        """
+        await asyncio.gather(*asked)
+        refused = refusal(asked)
+        if refused is not None:
+            return self._refused(wire, refused)
+        if (stop := forbidden(wire, fence)) is not None:
+            return stop
+        *first, last = chunks(data, split=not self._has_chunked)
+        for chunk in first:
+            reply = await wire.ask(chunk, self._settings.timeouts.data_block, what="BDAT")
+            if reply is not None and reply.kind != 2:
+                return self._chunk_refused(wire, reply)
+            if (stop := forbidden(wire, fence)) is not None:
+                return stop
+        self._has_chunked = True
+        return await write_whole(wire, last, self._settings.timeouts)
+
+    def _chunk_refused(self, wire: Wire, reply: Reply) -> Outcome | None:
+        # More replies may come, to what a server without BDAT took for commands.
+        wire.break_off(f"the server refused BDAT: {reply}")
+        if reply.code in NO_BDAT:
+            self._memory.has_bdat = False
+            return None
+        return self._refused(wire, reply)
+
+    async def _ask_envelope(self, session: Session, lines: Sequence[bytes]) -> list[Answer]:
         """Send MAIL and RCPT: together, or where there is no PIPELINING one after the other's good reply."""
         wire = session.wire
         together = "PIPELINING" in session.extensions
@@ -137,28 +209,14 @@ class SmtpConnection:
                 await reset
         timeouts = (self._settings.timeouts.mail, self._settings.timeouts.rcpt)
         asked: list[Answer] = []
-        for command, seconds in zip(envelope, timeouts, strict=True):
+        for command, seconds in zip(lines, timeouts, strict=True):
             asked.append(wire.ask(command, seconds))
             if not together and ((reply := await asked[-1]) is None or reply.kind != 2):
                 break
         return asked
 
-    async def _write(self, wire: Wire, data: bytes) -> Outcome | Answer:
-        """Write the message with its final dot, in one go; the answer stands for "in doubt" from here on."""
-        tail = b".\r\n" if data.endswith(b"\r\n") else b"\r\n.\r\n"
-        answer = wire.ask(data + tail, self._settings.timeouts.data_end, what="the message")
-        if wire.flush() or await wire.drained(answer, self._settings.timeouts.data_block):
-            return answer
-        # The end of the message never left: the server cannot have taken it.
-        reply = answer.result() if answer.done() else None
-        why = wire.broken or f"the message was not taken within {self._settings.timeouts.data_block:g} s"
-        wire.break_off(why)
-        if reply is not None and reply.kind in {4, 5}:
-            return self._refused(wire, reply)
-        return Outcome("deferred", f"not sent whole: {why}")
-
     async def _end(self, wire: Wire, answer: Answer) -> Outcome:
-        """What the reply to the final dot says."""
+        """What the reply to the whole message says."""
         reply = await answer
         if reply is None:
             return Outcome("in_doubt", f"sent whole, then {wire.broken}")
@@ -167,52 +225,16 @@ class SmtpConnection:
         if reply.kind == 3:
             wire.break_off(f"the server answered the message with {reply}")
             return Outcome("in_doubt", f"sent whole, then {wire.broken}")
+        if self._has_chunked and reply.code in NO_BDAT:
+            self._memory.has_bdat = False
+            wire.break_off(f"the server refused BDAT: {reply}")
+            return Outcome("deferred", str(reply))
+        if self._has_chunked:
+            # What a server does after a failed BDAT is not settled (RFC 3030, section 2).
+            self._must_reset = True
         return Outcome("deferred" if reply.kind == 4 else "failed", str(reply))
 
     def _refused(self, wire: Wire, reply: Reply) -> Outcome:
         """What a reply before the message means, and how the connection goes on."""
         self._must_reset = True
-        if reply.code in _NOT_THE_MESSAGE or reply.kind not in {4, 5}:
-            wire.break_off(f"the server does not go on: {reply}")
-            return Outcome("deferred", str(reply))
-        return Outcome("deferred" if reply.kind == 4 else "failed", str(reply))
-
-
-def _refusal(asked: Sequence[Answer]) -> Reply | None:
-    """The first reply so far that is not good."""
-    for answer in asked:
-        reply = answer.result() if answer.done() else None
-        if reply is not None and reply.kind != 2:
-            return reply
-    return None
-
-
-def _envelope(session: Session, sender: str, recipient: str, data: bytes) -> tuple[bytes, bytes] | Outcome:
-    """MAIL and RCPT with the parameters that are needed, or why this message cannot be sent here."""
-    if session.wire.broken is not None:
-        return Outcome("deferred", f"not sent: {session.wire.broken}")
-    try:
-        sender = ascii_address(sender) if sender else ""
-        recipient = ascii_address(recipient)
-    except HeaderError as error:
-        return Outcome("failed", f"553 5.1.3 not sent: {error}")
-    extensions = session.extensions
-    parameters = ""
-    if "SIZE" in extensions:
-        limit = session.max_size
-        if limit is not None and len(data) > limit:
-            return Outcome("failed", f"552 5.3.4 not sent: {len(data)} octets, the server takes {limit}")
-        parameters = f" SIZE={len(data)}"
-    if not data.isascii():
-        if "8BITMIME" not in extensions:
-            return Outcome(
-                "failed", "554 5.6.3 not sent: the message is 8-bit, and the server takes 7-bit only"
-            )
-        parameters += " BODY=8BITMIME"
-    if needs_smtputf8(recipient) or needs_smtputf8(sender):
-        if "SMTPUTF8" not in extensions:
-            return Outcome(
-                "failed", "553 5.6.7 not sent: the address is not ASCII, and the server has no SMTPUTF8"
-            )
-        parameters += " SMTPUTF8"
-    return f"MAIL FROM:<{sender}>{parameters}\r\n".encode(), f"RCPT TO:<{recipient}>\r\n".encode()
+        return refused_by(wire, reply)

@@ -1,16 +1,16 @@
 """How to reach an SMTP server: ``smtp://user:password@host:port?option=value`` as settings."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from ipaddress import ip_address
-from typing import Literal, Self, TypeVar
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from typing import Literal, Self
+from urllib.parse import SplitResult, unquote, urlsplit
 
-from outbox.outcome import printable
+from outbox.smtpoptions import Options, SmtpUrlError
 
-_T = TypeVar("_T")
+__all__ = ["SmtpSettings", "SmtpUrlError", "Timeouts"]
 
 Tls = Literal["implicit", "required", "offered", "never"]
+Auth = Literal["plain", "login", "xoauth2"]
 
 # Scheme: how TLS is used, and the port when none is given (without and with a login).
 _SCHEMES: dict[str, tuple[Tls, int, int]] = {
@@ -19,11 +19,11 @@ _SCHEMES: dict[str, tuple[Tls, int, int]] = {
     "smtps": ("implicit", 465, 465),
 }
 _STARTTLS: dict[str, Tls] = {"require": "required", "auto": "offered", "never": "never"}
-_SWITCHES = {"yes": True, "no": False}
+_AUTHS: dict[str, Auth] = {"plain": "plain", "login": "login", "xoauth2": "xoauth2"}
 
-
-class SmtpUrlError(ValueError):
-    """A transport setting that is no SMTP address; one line says what is wrong, without the password."""
+# Long enough that opening costs nothing, short enough that no server tires of us; Postfix reuses for 300 s.
+MAX_MESSAGES = 500
+MAX_AGE = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,10 @@ class SmtpSettings:
     whenever the server offers it and is not on this machine, ``never``. Certificates are verified unless
     ``verify`` is False. A login is never sent in clear except to this machine, or when ``clear_login`` is
     True. ``helo`` is this machine's name for EHLO; None: its host name if that has a dot, else its address.
+    ``auth`` is the one way to log in; None: PLAIN or LOGIN as offered. For XOAUTH2 the password is the access
+    token, or ``token_command`` (no shell) prints it, or ``token_file`` holds it. ``weight`` is the server's
+    share among several, 0 for a backup. A connection is given up after ``max_messages`` or ``max_age``
+    seconds. ``chunking``: BDAT (RFC 3030) where it is offered.
     """
 
     host: str
@@ -65,42 +69,54 @@ class SmtpSettings:
     clear_login: bool = False
     helo: str | None = None
     timeouts: Timeouts = Timeouts()
+    auth: Auth | None = None
+    token_command: tuple[str, ...] = field(default=(), repr=False)
+    token_file: str | None = None
+    weight: int = 1
+    max_messages: int = MAX_MESSAGES
+    max_age: float = MAX_AGE
+    chunking: bool = True
 
     @classmethod
     def parse(cls, url: str) -> Self:
         """Settings from ``smtp://``, ``smtp+starttls://`` or ``smtps://[user:password@]host[:port][?options]``.
 
         Options: ``starttls=require|auto|never``, ``verify=yes|no``, ``cafile=FILE``, ``clear_login=yes|no``,
-        ``helo=NAME``, ``timeout=SECONDS`` (a cap for every wait). User and password are percent-encoded where
-        they hold ``@ : / ? # %``. The port is 25, with a login 587; smtps 465. Raises ``SmtpUrlError``.
+        ``helo=NAME``, ``timeout=SECONDS`` (a cap for every wait), ``auth=plain|login|xoauth2``,
+        ``token_command=COMMAND``, ``token_file=FILE``, ``weight=N``, ``max_messages=N``, ``max_age=SECONDS``,
+        ``chunking=yes|no``. User, password and values are percent-encoded where they hold ``@ : / ? # & + %``
+        or a space. The port is 25, with a login 587; smtps 465. Raises ``SmtpUrlError``.
         """
         parts = _split(url)
         tls, port, login_port = _SCHEMES[parts.scheme]
-        user = unquote(parts.username) if parts.username else None
-        password = unquote(parts.password) if parts.password else None
-        if (user is None) != (password is None):
-            raise SmtpUrlError(
-                "transport: a login needs both a user and a password, smtp://user:password@host"
-            )
-        if any(character in "\0\r\n" for character in f"{user}{password}"):
-            raise SmtpUrlError("transport: the user or the password holds a NUL or a line break")
-        options = _options(parts.query)
-        if "starttls" in options:
-            tls = _chosen(options, "starttls", _STARTTLS)
+        options = Options.parse(parts.query)
+        if "starttls" in options.values:
+            tls = options.one_of("starttls", _STARTTLS, tls)
             if parts.scheme != "smtp":
                 raise SmtpUrlError(f"transport: starttls= has no place in {parts.scheme}://, only in smtp://")
-        return cls(
+        user = unquote(parts.username) if parts.username else None
+        has_token = "token_command" in options.values or "token_file" in options.values
+        settings = cls(
             host=parts.hostname or "",
             port=parts.port or (login_port if user else port),
             tls=tls,
             user=user,
-            password=password,
-            verify=_chosen(options, "verify", _SWITCHES, default="yes"),
-            cafile=options.get("cafile"),
-            clear_login=_chosen(options, "clear_login", _SWITCHES, default="no"),
-            helo=options.get("helo"),
-            timeouts=_timeouts(options),
+            password=unquote(parts.password) if parts.password else None,
+            verify=options.switch("verify", default=True),
+            cafile=options.values.get("cafile"),
+            clear_login=options.switch("clear_login", default=False),
+            helo=options.values.get("helo"),
+            auth=options.one_of("auth", _AUTHS, "xoauth2" if has_token else None),
+            token_command=options.words("token_command"),
+            token_file=options.values.get("token_file"),
+            weight=options.whole("weight", 1, least=0, most=1000),
+            max_messages=options.whole("max_messages", MAX_MESSAGES, least=1, most=1_000_000),
+            max_age=options.seconds("max_age", MAX_AGE, most=86_400),
+            chunking=options.switch("chunking", default=True),
+            timeouts=Timeouts().capped(options.seconds("timeout", 3600, most=3600)),
         )
+        _check_login(settings)
+        return settings
 
     @property
     def is_loopback(self) -> bool:
@@ -133,36 +149,17 @@ def _split(url: str) -> SplitResult:
     return parts
 
 
-def _options(query: str) -> dict[str, str]:
-    known = {"starttls", "verify", "cafile", "clear_login", "helo", "timeout"}
-    options = dict(parse_qsl(query, keep_blank_values=True))
-    for name, value in options.items():
-        if name not in known:
-            names = ", ".join(sorted(known))
-            raise SmtpUrlError(f"transport: {printable(name)!r} is no option of an SMTP address; use {names}")
-        if (
-            not value
-            or not value.isprintable()
-            or (name == "helo" and not (value.isascii() and " " not in value))
-        ):
-            raise SmtpUrlError(f"transport: option {name} has no usable value")
-    return options
-
-
-def _chosen(options: Mapping[str, str], name: str, choices: Mapping[str, _T], default: str = "") -> _T:
-    value = options.get(name, default)
-    if value not in choices:
-        raise SmtpUrlError(f"transport: {name}={printable(value)} is not one of {', '.join(choices)}")
-    return choices[value]
-
-
-def _timeouts(options: Mapping[str, str]) -> Timeouts:
-    if "timeout" not in options:
-        return Timeouts()
-    try:
-        seconds = float(options["timeout"])
-    except ValueError:
-        seconds = -1
-    if not 0 < seconds <= 3600:
-        raise SmtpUrlError(f"transport: timeout={printable(options['timeout'])} is not 1 to 3600 seconds")
-    return Timeouts().capped(seconds)
+def _check_login(settings: SmtpSettings) -> None:
+    """Raise ``SmtpUrlError`` where what is said of the login does not fit together."""
+    user, password, auth = settings.user, settings.password, settings.auth
+    tokens = [source for source in (settings.token_command, settings.token_file) if source]
+    if any(character in "\0\r\n\x01" for character in f"{user}{password}"):
+        raise SmtpUrlError("transport: the user or the password holds a NUL, a ^A or a line break")
+    if tokens and (auth != "xoauth2" or len(tokens) > 1):
+        raise SmtpUrlError("transport: token_command or token_file, one of them, is for auth=xoauth2 only")
+    has_login = user is not None or password is not None or auth is not None
+    if has_login and (user is None or (password is None and not tokens)):
+        other = ", or a token_command or token_file" if auth == "xoauth2" else ""
+        raise SmtpUrlError(
+            f"transport: a login needs both a user and a password, smtp://user:password@host{other}"
+        )

@@ -24,6 +24,8 @@ import pytest
 
 Stage = Literal["connect", "ehlo", "starttls", "mail", "rcpt", "data", "dot"]
 
+# BDAT (RFC 3030) is understood where ``extensions`` offers CHUNKING; ``data`` is then the stage of each BDAT
+# before the last, ``dot`` that of the last.
 EXTENSIONS = ("PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES", "SIZE 52428800")
 USUAL = {
     "connect": "220 faults.example ESMTP",
@@ -161,6 +163,9 @@ class _Conversation(asyncio.Protocol):
         self._has_sender = False
         self._recipients: list[str] = []
         self._in_data = False
+        self._chunk = -1
+        self._is_last = False
+        self._text = b""
         self._silent = False
         self._task: asyncio.Task[None] | None = None
 
@@ -181,7 +186,15 @@ class _Conversation(asyncio.Protocol):
             pass
 
     def _step(self) -> bool:
-        """Deal with one line or one message; False when it has not wholly come."""
+        """Deal with one line, chunk or message; False when it has not wholly come."""
+        if self._chunk >= 0:
+            if len(self._buffer) < self._chunk:
+                return False
+            self._text += self._buffer[: self._chunk]
+            del self._buffer[: self._chunk]
+            self._chunk = -1
+            self._end_of_chunk()
+            return True
         if self._in_data:
             is_empty = self._buffer.startswith(b".\r\n")
             end = -2 if is_empty else self._buffer.find(b"\r\n.\r\n", max(0, self._scanned - 4))
@@ -208,7 +221,7 @@ class _Conversation(asyncio.Protocol):
             usual = "\r\n".join(f"250{'-' if line != lines[-1] else ' '}{line}" for line in lines)
             self._reply("ehlo", verb, usual)
         elif verb == "MAIL":
-            self._recipients = []
+            self._recipients, self._text = [], b""
             self._has_sender = self._reply("mail", address)
         elif verb == "RCPT" and self._has_sender:
             if self._reply("rcpt", address):
@@ -216,6 +229,9 @@ class _Conversation(asyncio.Protocol):
         elif verb == "DATA":
             usual = USUAL["data"] if self._recipients else "503 5.5.1 not now"
             self._in_data = self._reply("data", ",".join(self._recipients), usual)
+        elif verb == "BDAT" and "CHUNKING" in self._server.extensions:
+            _, size, *last = line.split()
+            self._chunk, self._is_last = int(size), bool(last)
         elif verb == "RCPT":
             self._say("503 5.5.1 not now")
         elif verb == "STAR":
@@ -225,6 +241,16 @@ class _Conversation(asyncio.Protocol):
             self._transport.close()
         else:
             self._say("250 2.0.0 Ok" if verb in {"RSET", "NOOP"} else "502 5.5.2 what?")
+
+    def _end_of_chunk(self) -> None:
+        recipients = ",".join(self._recipients)
+        if not recipients:
+            self._say("503 5.5.1 not now")
+        elif self._is_last:
+            text, self._text = self._text, b""
+            self._end_of_data(text)
+        elif not self._reply("data", recipients, "250 2.0.0 Ok"):
+            self._recipients, self._text = [], b""
 
     def _end_of_data(self, text: bytes) -> None:
         message = Received(tuple(self._recipients), text)
