@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from feeds.model import feed, feed_key
 from feeds.selection import FeedSpec
@@ -57,6 +57,17 @@ def revoke(connection: Connection, slug: str, reader: str, *, now: datetime) -> 
     theirs = (feed_key.c.feed_slug == slug) & (feed_key.c.reader == reader)
     good = update(feed_key).where(theirs, feed_key.c.revoked_at.is_(None))
     return connection.execute(good.values(revoked_at=now)).rowcount > 0
+
+
+def forget_key_holder(connection: Connection, email: str, *, now: datetime) -> int:
+    """Forget an address among the names of who may read: its keys are good no more. Returns how many."""
+    named = func.lower(feed_key.c.reader) == email.strip().lower()
+    mine = select(feed_key.c.id, feed_key.c.revoked_at).where(named)
+    found = connection.execute(mine).all()
+    for number, revoked_at in found:
+        values = {"reader": f"(erased {number})", "revoked_at": revoked_at or now}
+        connection.execute(update(feed_key).where(feed_key.c.id == number).values(values))
+    return len(found)
 
 
 def grants(connection: Connection, slug: str) -> list[Grant]:

@@ -10,13 +10,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from digests.choosing import Words
 from digests.deliveries import list_deliveries
 from digests.model import DeliveryState
 from digests.rhythm import WEEKDAYS
 from digests.store import add_digest, find_digest
 from feeds.selection import all_feeds
 from labelcast.init import prepare_database, write_settings
-from labelcast.readers import Choice, add_reader
+from labelcast.readers import add_reader
 from labelcast.settings import FILE_NAME, load_settings
 from labelcast.wiring import Wiring
 from posts.importers import find_importer, open_source
@@ -160,7 +161,7 @@ def _offer(wiring: Wiring, slug: str, *, slot: datetime) -> bool:
         else:
             rule = 'Bees or "Town hall" or Cycling or Allotments'
             digest = add(rule=rule, title="News at once", cadence="instant")
-        add_reader(connection, READER, digest, Choice(), confirmed=True, renew=True, origin="demo", now=slot)
+        add_reader(connection, READER, digest, Words(), confirmed=True, origin="demo", now=slot)
     return True
 
 

@@ -1,42 +1,27 @@
-"""Readers added by the publisher: an address, a digest, and what they chose of it."""
+"""Readers as the publisher sees to them: added, changed, paused, unsubscribed, forgotten."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
-from digests.cadence import CadenceError, zone_name
+from digests.cadence import CadenceError
+from digests.choosing import Words, pause_end, read_choices
 from digests.deliveries import forget_reader
 from digests.model import Digest
-from digests.store import DigestError, reader_cadence
+from digests.store import get_digest
+from feeds.keys import forget_key_holder
 from posts.blog import get_blog
 from posts.labels import slugify
 from posts.lookup import find_label
 from subscribers.consent import record_consent
-from subscribers.csvfile import BadRow, Row
-from subscribers.model import Subscriber
-from subscribers.store import SubscriberError, add_subscriber, erase, find, subscribe
+from subscribers.model import ConsentKind, Subscriber, SubscriberState, Subscription, SubscriptionState
+from subscribers.store import SubscriberError, add_subscriber, erase, find, subscribe, unsubscribe
+from subscribers.subscribing import change, hold_others
 
 # What is recorded of a consent that the publisher vouches for.
 WORDING = "The publisher says that this reader agreed to get the digest {slug}."
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What a reader chose instead of the digest's own; nothing of it: the digest as it is."""
-
-    labels: Sequence[str] = ()
-    cadence: str | None = None
-    timezone: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ReadersReport:
-    """What an import of readers did: how many are subscribed now, and the lines that were skipped."""
-
-    subscribed: int
-    skipped: tuple[BadRow, ...]
 
 
 def suppression_salt(connection: Connection) -> str:
@@ -48,82 +33,82 @@ def add_reader(
     connection: Connection,
     email: str,
     digest: Digest,
-    choice: Choice,
+    words: Words,
     *,
     confirmed: bool,
-    renew: bool,
     origin: str,
     now: datetime,
 ) -> Subscriber:
     """Add a reader and subscribe them; one who is subscribed already stays so, with what they choose now.
 
-    ``confirmed``: they agreed, and the publisher vouches for it; that is recorded with ``origin``. ``renew``:
-    one who unsubscribed is subscribed again. A chosen label may be one that no post has yet. Raises
-    ``AddressError``, ``SubscriberError``, ``CadenceError`` or ``DigestError``.
+    ``confirmed``: they agreed, and the publisher vouches for it; that is recorded with ``origin``, and one
+    who unsubscribed is subscribed again. Else nothing is sent yet: one who gets other mail already is not
+    given this too before they agree. A chosen label may be one that no post has yet. Raises ``AddressError``,
+    ``SubscriberError``, ``CadenceError`` or ``DigestError``.
     """
-    labels = [_label_slug(connection, name) for name in choice.labels]
-    cadence = None if choice.cadence is None else str(reader_cadence(digest, choice.cadence))
-    timezone = None if choice.timezone is None else zone_name(choice.timezone)
+    before = find(connection, email)
+    held = _held(before, digest.slug)
+    choices = read_choices(digest, words, slug_of=lambda name: _label_slug(connection, name), chosen=held)
     reader = add_subscriber(
         connection, email, confirmed=confirmed, now=now, salt=suppression_salt(connection)
     )
-    subscribe(
-        connection,
-        subscriber_id=reader.id,
-        digest_id=digest.id,
-        labels=labels,
-        cadence=cadence,
-        timezone=timezone,
-        now=now,
-        renew=renew,
-    )
+    gets_mail = before is not None and before.state is SubscriberState.CONFIRMED
+    ids: dict[str, Any] = {"subscriber_id": reader.id, "digest_id": digest.id}
+    waits = gets_mail and not confirmed and held is None
+    subscribe(connection, **ids, **choices, now=now, renew=confirmed, waits=waits)
     if confirmed:
+        if before is not None and not gets_mail:
+            hold_others(connection, reader.id, but=digest.id)
         wording = WORDING.format(slug=digest.slug)
-        record_consent(
-            connection, subscriber_id=reader.id, digest_id=digest.id, at=now, origin=origin, wording=wording
-        )
-    return reader
+        kind = ConsentKind.CLAIMED
+        record_consent(connection, **ids, at=now, origin=origin, wording=wording, kind=kind)
+    return find(connection, email) or reader
 
 
-def import_readers(
-    connection: Connection,
-    rows: Iterable[Row | BadRow],
-    digest: Digest,
-    *,
-    confirmed: bool,
-    origin: str,
-    now: datetime,
-) -> ReadersReport:
-    """Add the readers of a CSV; a line that cannot be taken is skipped, and listed. Raises ``CsvError``."""
-    subscribed = 0
-    skipped = []
-    for row in rows:
-        if isinstance(row, BadRow):
-            skipped.append(row)
-            continue
-        choice = Choice(row.labels, row.cadence, row.timezone)
-        try:
-            with connection.begin_nested():
-                # An old list must not bring back who unsubscribed since it was written.
-                add_reader(
-                    connection,
-                    row.email,
-                    digest,
-                    choice,
-                    confirmed=confirmed,
-                    renew=False,
-                    origin=origin,
-                    now=now,
-                )
-        except (SubscriberError, CadenceError, DigestError) as error:
-            skipped.append(BadRow(row.line, str(error)))
-        else:
-            subscribed += 1
-    return ReadersReport(subscribed, tuple(skipped))
+def change_reader(connection: Connection, email: str, slug: str, words: Words) -> Subscription:
+    """Change what a reader chose of a digest; return it as it was.
+
+    Raises ``SubscriberError`` when they are not subscribed to it, ``CadenceError`` or ``DigestError``.
+    """
+    digest = get_digest(connection, slug)
+    (held,) = _active(connection, email, slug)
+    choices = read_choices(digest, words, slug_of=lambda name: _label_slug(connection, name), chosen=held)
+    change(connection, held.id, choices)
+    return held
+
+
+def pause_reader(
+    connection: Connection, email: str, slug: str | None, *, until: str | None, now: datetime
+) -> list[tuple[str, datetime | None]]:
+    """Pause a reader's subscriptions (to one digest, or to all) until a date; None resumes them.
+
+    A date is the beginning of that day in the subscription's timezone. Returns each digest's slug and the
+    instant. Raises ``SubscriberError``, and ``CadenceError`` for a date that is none or has passed.
+    """
+    paused = []
+    for held in _active(connection, email, slug):
+        timezone = held.timezone or get_digest(connection, held.digest).timezone
+        end = None if until is None else pause_end(until, timezone)
+        if end is not None and end <= now:
+            raise CadenceError(f"--until: {until!r} has passed: nothing would be paused")
+        change(connection, held.id, {"paused_until": end})
+        paused.append((held.digest, end))
+    return paused
+
+
+def unsubscribe_reader(connection: Connection, email: str, slug: str | None, *, now: datetime) -> list[str]:
+    """End a reader's subscription to a digest, or all of them; return the digests' slugs.
+
+    Raises ``SubscriberError`` when there is none to end.
+    """
+    held = _active(connection, email, slug)
+    for one in held:
+        unsubscribe(connection, one.id, now=now)
+    return [one.digest for one in held]
 
 
 def erase_reader(connection: Connection, email: str, *, now: datetime) -> bool:
-    """Forget who a reader is: the address, here and in the ledger; False if that was done before.
+    """Forget who a reader is: the address, here, in the ledger and at feed keys; False if done before.
 
     What waits for them is not sent. Raises ``SubscriberError`` for an address that nobody has.
     """
@@ -131,12 +116,34 @@ def erase_reader(connection: Connection, email: str, *, now: datetime) -> bool:
     done = erase(connection, email, now=now, salt=suppression_salt(connection))
     if known is not None:
         forget_reader(connection, known.id, now=now)
+    forget_key_holder(connection, email, now=now)
     return done
 
 
 def unknown_choices(connection: Connection, names: Iterable[str]) -> list[str]:
     """The labels among a reader's choices that no post has yet."""
-    return [name for name in names if find_label(connection, name, counted=False) is None]
+    return [name for name in names if name and find_label(connection, name, counted=False) is None]
+
+
+def _active(connection: Connection, email: str, slug: str | None) -> list[Subscription]:
+    """A reader's subscription to a digest, or all of them, but those that ended."""
+    reader = find(connection, email)
+    if reader is None or reader.email is None:
+        raise SubscriberError(f"nobody has the address {email}: `labelcast subscribers` lists all")
+    if slug is not None:
+        get_digest(connection, slug)
+    held = [one for one in reader.subscriptions if one.state is SubscriptionState.ACTIVE]
+    mine = [one for one in held if slug in {None, one.digest}]
+    if not mine:
+        what = "to no digest" if slug is None or not held else f"not to {slug}"
+        hint = f", but to {', '.join(one.digest for one in held)}" if held else ""
+        raise SubscriberError(f"{reader.email} is subscribed {what}{hint}")
+    return mine
+
+
+def _held(reader: Subscriber | None, slug: str) -> Subscription | None:
+    held = reader.subscriptions if reader else ()
+    return next((one for one in held if one.digest == slug), None)
 
 
 def _label_slug(connection: Connection, name: str) -> str:

@@ -49,9 +49,11 @@ def normalize(email: str) -> Address:
     except EmailNotValidError as error:
         reason = " ".join(str(error).split())
         raise AddressError(f"{email[:SHOWN]!r} is no email address: {reason}") from error
-    domain = valid.ascii_domain.lower()
-    return Address(email=f"{valid.local_part}@{domain}", key=f"{_folded(valid.local_part)}@{domain}")
+    email = f"{valid.local_part}@{valid.ascii_domain.lower()}"
+    return Address(email=email, key=address_key(email))
 
 
-def _folded(local_part: str) -> str:
-    return unicodedata.normalize("NFC", local_part.casefold())
+def address_key(email: str) -> str:
+    """The key of an address that was normalised before."""
+    local_part, _, domain = email.rpartition("@")
+    return f"{unicodedata.normalize('NFC', local_part.casefold())}@{domain}"

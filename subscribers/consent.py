@@ -3,17 +3,21 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
-from subscribers.model import consent
+from subscribers.model import ConsentKind, consent
 
 ERASED = "(erased)"
 
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What a subscriber agreed to. ``digest_id`` is None for no digest, or for one that is now removed."""
+    """What a subscriber agreed to, was asked, or is said to have agreed to.
+
+    ``digest_id`` is None for no digest, or for one that is now removed.
+    """
 
     id: int
     subscriber_id: int
@@ -21,6 +25,7 @@ class Consent:
     at: datetime
     origin: str
     wording: str
+    kind: ConsentKind = ConsentKind.CONFIRMED
 
 
 def record_consent(
@@ -31,13 +36,14 @@ def record_consent(
     origin: str,
     wording: str,
     digest_id: int | None = None,
+    kind: ConsentKind = ConsentKind.CONFIRMED,
 ) -> int:
     """Store one consent and return its number; consents are added, never changed.
 
-    ``origin`` is where it came from (``command``, ``csv:readers.csv``, an IP address), ``wording`` what was
-    agreed to.
+    ``origin`` is where it came from (``command``, ``csv:readers.csv:2``, an IP address), ``wording`` what was
+    agreed to, ``at`` when: of one that is claimed, the time that is claimed.
     """
-    values = {"subscriber_id": subscriber_id, "digest_id": digest_id, "at": at}
+    values = {"subscriber_id": subscriber_id, "digest_id": digest_id, "at": at, "kind": kind}
     statement = insert(consent).values(**values, origin=origin, wording=wording).returning(consent.c.id)
     number: int = connection.execute(statement).scalar_one()
     return number
@@ -46,10 +52,13 @@ def record_consent(
 def list_consents(connection: Connection, subscriber_id: int) -> list[Consent]:
     """A subscriber's consents, oldest first."""
     query = select(consent).where(consent.c.subscriber_id == subscriber_id)
-    return [
-        Consent(row.id, row.subscriber_id, row.digest_id, row.at, row.origin, row.wording)
-        for row in connection.execute(query.order_by(consent.c.at, consent.c.id))
-    ]
+    return [_consent(row) for row in connection.execute(query.order_by(consent.c.at, consent.c.id))]
+
+
+def find_consent(connection: Connection, number: int) -> Consent | None:
+    """The consent of that number, or None."""
+    row = connection.execute(select(consent).where(consent.c.id == number)).first()
+    return None if row is None else _consent(row)
 
 
 def blank_consents(connection: Connection, subscriber_id: int, *, addresses: tuple[str, ...]) -> None:
@@ -63,3 +72,8 @@ def blank_consents(connection: Connection, subscriber_id: int, *, addresses: tup
         connection.execute(
             update(consent).where(consent.c.id == one.id).values(origin=ERASED, wording=wording)
         )
+
+
+def _consent(row: Row[Any]) -> Consent:
+    kind = ConsentKind(row.kind)
+    return Consent(row.id, row.subscriber_id, row.digest_id, row.at, row.origin, row.wording, kind)

@@ -1,95 +1,36 @@
-"""Subscribers from and to CSV (RFC 4180), as spreadsheets and other mailing services write it."""
+"""Subscribers from CSV (RFC 4180), as spreadsheets and mailing services write it."""
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO, TextIO
 
 from subscribers.address import AddressError, normalize
-from subscribers.model import Subscriber, SubscriberState, Subscription
+from subscribers.csvformats import AUTO, find_format
+from subscribers.csvformats.own import PLAIN
+from subscribers.csvformats.shape import EMAIL_HEADINGS, Cells, CsvFormat, heading
+from subscribers.csvguard import unguarded
+from subscribers.csvrows import BadRow, CsvError, Row, Status
 
-COLUMNS = ("email", "state", "language", "digest", "subscription", "labels", "cadence", "timezone")
+__all__ = ["BadRow", "CsvError", "Row", "Status", "read_csv"]
 
-_EMAIL_HEADINGS = {"email", "e-mail", "email address", "e-mail address", "email_address", "mail"}
-_LABEL_HEADINGS = {"labels", "label"}
 _DELIMITERS = ",;\t"
 _ENCODINGS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
-# What makes a spreadsheet take a cell for a formula, at its start: the signs, full-width ones too, and the
-# white space that it skips before them. The apostrophe stops it.
-_FORMULA = "=+-@＝＋－＠\t\r\n"
-_GUARD = "'"
 
-
-class CsvError(ValueError):
-    """A file that is no CSV of subscribers: one line says where and why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A line of a CSV: an address to be added as it is kept, and what the reader chose, unchecked as yet."""
-
-    line: int
-    email: str
-    labels: tuple[str, ...] = ()
-    cadence: str | None = None
-    timezone: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BadRow:
-    """A line that cannot be taken, and why."""
-
-    line: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    email: int
-    labels: int | None = None
-    cadence: int | None = None
-    timezone: int | None = None
-
-
-def read_csv(stream: BinaryIO | TextIO) -> Iterator[Row | BadRow]:
+def read_csv(stream: BinaryIO | TextIO, *, form: str = AUTO) -> Iterator[Row | BadRow]:
     """Read subscribers line by line.
 
-    The first line names the columns: ``email``, and if wanted ``labels`` (separated by ``;``), ``cadence``
-    and ``timezone``; others are passed over. Without such a line, one column of addresses will do. Commas,
-    semicolons or tabs separate; UTF-8 or (with its mark) UTF-16. Raises ``CsvError`` where the file stops
-    being one: rows read before that should not be kept.
+    The first line names the columns, by which the list is known to be Mailchimp's, our own, or one of the
+    others in ``subscribers/csvformats/``; ``form`` names one of these. Any list will do that has a column
+    ``email``; without a first line of names, one column of addresses. Commas, semicolons or tabs separate;
+    UTF-8 or (with its mark) UTF-16. Raises ``CsvError`` where the file stops being one: rows read before that
+    should not be kept.
     """
     try:
-        yield from _rows(_text(stream))
+        yield from _rows(_text(stream), form)
     except UnicodeError as error:
         raise CsvError("the CSV is not in UTF-8: save it as `CSV UTF-8`") from error
-
-
-def write_csv(stream: TextIO, subscribers: Iterable[Subscriber]) -> int:
-    """Write a line for each subscription, and for each subscriber without; return how many.
-
-    Those erased are left out. A cell that a spreadsheet would run as a formula begins with an apostrophe,
-    which ``read_csv`` takes off again. Open the stream with ``newline=""``.
-    """
-    writer = csv.writer(stream)
-    writer.writerow(COLUMNS)
-    count = 0
-    for reader in subscribers:
-        if reader.email is None or reader.state is SubscriberState.ERASED:
-            continue
-        for one in reader.subscriptions or (None,):
-            writer.writerow([_guarded(cell) for cell in _cells(reader, one)])
-            count += 1
-    return count
-
-
-def _cells(reader: Subscriber, one: Subscription | None) -> Sequence[str]:
-    its = [reader.email or "", reader.state, reader.language or ""]
-    if one is None:
-        return [*its, "", "", "", "", ""]
-    return [*its, one.digest, one.state, ";".join(one.labels), one.cadence or "", one.timezone or ""]
 
 
 def _text(stream: BinaryIO | TextIO) -> TextIO:
@@ -101,7 +42,7 @@ def _text(stream: BinaryIO | TextIO) -> TextIO:
     return io.TextIOWrapper(buffered, encoding=encoding, newline="")
 
 
-def _rows(text: TextIO) -> Iterator[Row | BadRow]:
+def _rows(text: TextIO, form: str) -> Iterator[Row | BadRow]:
     first = text.readline().removeprefix("\ufeff")
     delimiter = max(_DELIMITERS, key=first.count)
     reader = csv.reader(_lines(first, text), delimiter=delimiter, skipinitialspace=True, strict=True)
@@ -117,11 +58,10 @@ def _rows(text: TextIO) -> Iterator[Row | BadRow]:
         if not any(cell.strip() for cell in cells):
             continue
         if columns is None:
-            columns = _columns(cells, line)
-            if columns is not None:
+            columns, is_heading = _first(cells, line, form)
+            if is_heading:
                 continue
-            columns = _Columns(email=0)
-        yield _row(cells, columns, line)
+        yield columns.read(cells, line)
 
 
 def _lines(first: str, text: TextIO) -> Iterator[str]:
@@ -129,37 +69,38 @@ def _lines(first: str, text: TextIO) -> Iterator[str]:
     yield from text
 
 
-def _columns(cells: Sequence[str], line: int) -> _Columns | None:
-    """Where the columns stand; None when the line is no heading but one address; raises ``CsvError``."""
-    headings = [cell.strip().casefold() for cell in cells]
-    email = next((place for place, name in enumerate(headings) if name in _EMAIL_HEADINGS), None)
-    if email is not None:
-        labels = next((place for place, name in enumerate(headings) if name in _LABEL_HEADINGS), None)
-        named = {name: headings.index(name) for name in ("cadence", "timezone") if name in headings}
-        return _Columns(email, labels, named.get("cadence"), named.get("timezone"))
-    if "@" in cells[0] and not any(cells[1:]):
-        return None
-    raise CsvError(f"line {line}: no column is named `email`: name the columns in the first line")
+class _Columns:
+    """Which format a list is in, and where its columns stand; of two of one name the first that is filled."""
+
+    def __init__(self, form: CsvFormat, headings: Sequence[str]) -> None:
+        self._form = form
+        self._headings = headings
+        self._email = next((name for name in EMAIL_HEADINGS if name in headings), headings[0])
+
+    def read(self, cells: Sequence[str], line: int) -> Row | BadRow:
+        """What one line says."""
+        values = dict.fromkeys(self._headings, "")
+        for name, cell in zip(self._headings, cells, strict=False):
+            values[name] = values[name] or unguarded(cell).strip()
+        given = values[self._email]
+        if not given:
+            return BadRow(line, "no address")
+        try:
+            email = normalize(given).email
+        except AddressError as error:
+            return BadRow(line, str(error))
+        return self._form.read(Cells(line, email, values))
 
 
-def _row(cells: Sequence[str], columns: _Columns, line: int) -> Row | BadRow:
-    def cell(place: int | None) -> str:
-        return _unguarded(cells[place]).strip() if place is not None and place < len(cells) else ""
-
-    given = cell(columns.email)
-    if not given:
-        return BadRow(line, "no address")
+def _first(cells: Sequence[str], line: int, form: str) -> tuple[_Columns, bool]:
+    """What the first line tells of the columns, and whether it is a heading; raises ``CsvError``."""
+    headings = [heading(cell) for cell in cells]
+    if "@" in cells[0] and not any(cells[1:]) and form in {AUTO, PLAIN.name}:
+        return _Columns(PLAIN, ["email"]), False
     try:
-        email = normalize(given).email
-    except AddressError as error:
-        return BadRow(line, str(error))
-    labels = tuple(filter(None, (name.strip() for name in cell(columns.labels).split(";"))))
-    return Row(line, email, labels, cell(columns.cadence) or None, cell(columns.timezone) or None)
-
-
-def _guarded(cell: str) -> str:
-    return _GUARD + cell if cell and cell[0] in _FORMULA + _GUARD else cell
-
-
-def _unguarded(cell: str) -> str:
-    return cell[1:] if cell[:1] == _GUARD and cell[1:2] and cell[1] in _FORMULA + _GUARD else cell
+        found = find_format(form, headings)
+    except CsvError as error:
+        raise CsvError(f"line {line}: {error}") from error
+    if found is None or (found is PLAIN and not found.fits(headings)):
+        raise CsvError(f"line {line}: no column is named `email`: name the columns in the first line")
+    return _Columns(found, headings), True

@@ -41,6 +41,12 @@ _SUBSCRIPTION = (
     subscription.c.timezone,
     subscription.c.window_start,
     subscription.c.next_slot,
+    subscription.c.content,
+    subscription.c.form,
+    subscription.c.language,
+    subscription.c.paused_until,
+    subscription.c.created_at,
+    subscription.c.ended_at,
 )
 
 

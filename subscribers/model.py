@@ -28,6 +28,14 @@ class SubscriberState(StrEnum):
     ERASED = "erased"
 
 
+class ConsentKind(StrEnum):
+    """What a consent is: words that a reader was asked by, their yes to them, or another's word for it."""
+
+    ASKED = "asked"
+    CONFIRMED = "confirmed"
+    CLAIMED = "claimed"
+
+
 class SubscriptionState(StrEnum):
     """Only active subscriptions come due."""
 
@@ -41,7 +49,8 @@ class Subscription:
 
     ``labels`` are label slugs; empty means all of the digest's. None in cadence, minute, weekday, monthday,
     timezone, content (``full`` or ``summary``) or language means the digest's own; None in form is ``html``,
-    the other is ``text``. Slots before ``paused_until`` are passed over.
+    the other is ``text``. Slots before ``paused_until`` are passed over. One that ended when it was made
+    (``waits``) never began: its reader was asked and has not agreed yet.
     """
 
     id: int
@@ -59,6 +68,13 @@ class Subscription:
     form: str | None = None
     language: str | None = None
     paused_until: datetime | None = None
+    created_at: datetime | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for its reader to agree."""
+        return self.state is SubscriptionState.ENDED and self.ended_at == self.created_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +128,8 @@ subscription = Table(
     # next_slot is NULL for the instant cadence: due as soon as there is news.
     Column("window_start", UtcDateTime),
     Column("next_slot", UtcDateTime),
-    # When it was begun, or begun anew after it had ended.
+    # When it was begun, or begun anew after it had ended. One that ended at that very instant never began: it
+    # waits for its reader, who gets other mail already, to agree to this too.
     Column("created_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime),
     UniqueConstraint("subscriber_id", "digest_id"),

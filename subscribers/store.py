@@ -102,7 +102,7 @@ def erase(connection: Connection, email: str, *, now: datetime, salt: str) -> bo
     insert_new(connection, suppression, values, returning=suppression.c.hash)
     blank_consents(connection, row.id, addresses=(email.strip(), row.email, address.key))
     unsubscribe_all(connection, row.id, now=now)
-    nothing = dict.fromkeys(CHOICES) | {"labels": []}
+    nothing = dict.fromkeys((*CHOICES, "paused_until")) | {"labels": []}
     connection.execute(update(subscription).where(subscription.c.subscriber_id == row.id).values(nothing))
     nobody = {"email": None, "email_key": None, "language": None, "state": SubscriberState.ERASED}
     connection.execute(update(subscriber).where(subscriber.c.id == row.id).values(nobody))

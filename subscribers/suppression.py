@@ -72,7 +72,12 @@ def suppress(
 
 def is_suppressed(connection: Connection, email: str, *, salt: str) -> bool:
     """Whether nothing may be sent to an address; raises ``AddressError`` when it is none."""
-    return find_suppression(connection, normalize(email).key, salt=salt) is not None
+    return find_suppression_of(connection, email, salt=salt) is not None
+
+
+def find_suppression_of(connection: Connection, email: str, *, salt: str) -> Suppression | None:
+    """Why an address is suppressed; None when it is not. Raises ``AddressError`` when it is none."""
+    return find_suppression(connection, normalize(email).key, salt=salt)
 
 
 def find_suppression(connection: Connection, key: str, *, salt: str) -> Suppression | None:

@@ -262,7 +262,7 @@ def test_readers_come_from_csv_and_bad_lines_are_listed(command: Command, offere
     (offered / "readers.csv").write_text("\n".join(lines), encoding="utf-8")
     finished = command("subscribers", "import", "readers.csv", "--digest", "weekly", "--confirmed")
     assert finished.code == 0, finished.err
-    assert finished.text.splitlines()[0] == "2 subscribed, 2 skipped"
+    assert finished.text.splitlines()[0] == "2 subscribed, 0 already, 0 suppressed, 2 skipped"
     assert "skipped line 3" in finished.text
     assert "skipped line 4" in finished.text
     emails = [reader["email"] for reader in command("subscribers", "--json").json]

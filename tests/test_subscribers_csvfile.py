@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from subscribers.csvfile import BadRow, CsvError, Row, read_csv, write_csv
+from subscribers.csvexport import COLUMNS, write_csv
+from subscribers.csvfile import BadRow, CsvError, Row, read_csv
 from subscribers.model import Subscriber, SubscriberState, Subscription, SubscriptionState
 
 NOW = datetime(2026, 3, 4, tzinfo=UTC)
@@ -32,7 +33,7 @@ def _reader(email: str | None, *, labels: tuple[str, ...] | None = None) -> Subs
 
 def _written(*readers: Subscriber) -> str:
     stream = io.StringIO(newline="")
-    write_csv(stream, readers)
+    write_csv(stream, [(reader, {}, None) for reader in readers])
     return stream.getvalue()
 
 
@@ -119,10 +120,11 @@ def test_each_subscription_is_a_line_and_the_erased_are_left_out() -> None:
     text = _written(
         _reader("anna@example.com", labels=("iran", "mek")), _reader("b@example.com"), _reader(None)
     )
+    rest = len(COLUMNS) - 8
     assert text.splitlines() == [
-        "email,state,language,digest,subscription,labels,cadence,timezone",
-        "anna@example.com,confirmed,en,weekly,active,iran;mek,daily,Asia/Tokyo",
-        "b@example.com,confirmed,en,,,,,",
+        ",".join(COLUMNS),
+        "anna@example.com,confirmed,en,weekly,active,iran;mek,daily,Asia/Tokyo" + "," * rest,
+        "b@example.com,confirmed,en,,,,," + "," * rest,
     ]
 
 
@@ -142,7 +144,16 @@ def test_no_cell_is_a_formula(start: str) -> None:
 def test_what_was_written_is_read_back(local_part: str, labels: list[str]) -> None:
     reader = _reader(f"{local_part}@example.com", labels=tuple(labels))
     assert _read(_written(reader)) == [
-        Row(2, f"{local_part}@example.com", tuple(labels), "daily", "Asia/Tokyo")
+        Row(
+            2,
+            f"{local_part}@example.com",
+            tuple(labels),
+            "daily",
+            "Asia/Tokyo",
+            source="Labelcast",
+            language="en",
+            digest="weekly",
+        )
     ]
 
 

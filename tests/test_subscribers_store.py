@@ -116,6 +116,7 @@ def test_a_subscription_holds_what_the_reader_chose(connection: Connection) -> N
         timezone="Asia/Tokyo",
         window_start=NOW,
         next_slot=LATER,
+        created_at=NOW,
     )
 
 

@@ -2,25 +2,37 @@
 
 import io
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from labelcast.cli import subscriber_choices, subscriber_standing
 from labelcast.cli.opening import moment, opened
-from labelcast.cli.output import answer, answer_bytes, answer_json, answer_table, say
-from labelcast.cli.rules import warn_of_unknown
+from labelcast.cli.output import answer, answer_bytes, answer_json, answer_table, progress, say
+from labelcast.cli.subscriber_choices import Confirmed
+from labelcast.cli.subscriber_standing import AsJson
 
 if TYPE_CHECKING:
+    from labelcast.reader_lists import ReadersReport
     from subscribers.model import Subscriber, Subscription
 
-app = typer.Typer(help="List readers; add, import, export and erase them.", rich_markup_mode=None)
+app = typer.Typer(help="List readers; add, change, import, export and erase them.", rich_markup_mode=None)
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-DigestOption = Annotated[str, typer.Option("--digest", metavar="D", help="The slug of the digest.")]
-Confirmed = Annotated[
-    bool, typer.Option("--confirmed", help="They agreed, and you vouch for it; else nothing is sent yet.")
-]
+
+class ListFormat(StrEnum):
+    """A service's list, as it is typed."""
+
+    AUTO = "auto"
+    LABELCAST = "labelcast"
+    MAILCHIMP = "mailchimp"
+    LISTMONK = "listmonk"
+    GHOST = "ghost"
+    SUBSTACK = "substack"
+    BUTTONDOWN = "buttondown"
+    FEEDBURNER = "feedburner"
+    PLAIN = "plain"
 
 
 @app.callback(invoke_without_command=True)
@@ -32,54 +44,32 @@ def _default(context: typer.Context, *, as_json: AsJson = False) -> None:
 @app.command("list")
 def list_subscribers(context: typer.Context, *, as_json: AsJson = False) -> None:
     """List all readers with their subscriptions."""
+    from labelcast.reader_export import subscription_document
     from subscribers import store
 
     with opened(context) as wiring, wiring.database.read() as connection:
         found = store.list_subscribers(connection)
     if as_json:
-        answer_json([_document(reader) for reader in found])
+        answer_json(
+            [
+                {
+                    "email": reader.email,
+                    "state": reader.state,
+                    "subscriptions": [subscription_document(one) for one in reader.subscriptions],
+                }
+                for reader in found
+            ]
+        )
     else:
-        answer_table(
-            ("email", "state", "subscriptions"),
-            [(reader.email, reader.state, [_brief(one) for one in reader.subscriptions]) for reader in found],
-        )
+        answer_table(("email", "state", "subscriptions"), [_row(reader) for reader in found])
 
 
-@app.command("add")
-def add(
-    context: typer.Context,
-    email: Annotated[str, typer.Argument(metavar="E", help="The address.")],
-    *,
-    digest: DigestOption,
-    labels: Annotated[
-        list[str] | None,
-        typer.Option("--label", metavar="L", help="Only posts with this label; can be given more than once."),
-    ] = None,
-    cadence: Annotated[
-        str | None, typer.Option("--cadence", metavar="C", help="instant, daily, weekly or monthly.")
-    ] = None,
-    timezone: Annotated[
-        str | None, typer.Option("--timezone", metavar="Z", help="The reader's timezone.")
-    ] = None,
-    confirmed: Confirmed = False,
-) -> None:
-    """Subscribe a reader to a digest. A reader who is subscribed already gets what is chosen now."""
-    from digests.store import get_digest
-    from labelcast.readers import Choice, add_reader, unknown_choices
-
-    with opened(context) as wiring, wiring.database.write() as connection:
-        warn_of_unknown(connection, unknown_choices(connection, labels or ()))
-        reader = add_reader(
-            connection,
-            email,
-            get_digest(connection, digest),
-            Choice(labels or (), cadence, timezone),
-            confirmed=confirmed,
-            renew=confirmed,
-            origin="command",
-            now=moment(None),
-        )
-    say(f"{reader.email}: subscribed to {digest}; {reader.state}")
+app.command("add")(subscriber_choices.add)
+app.command("set")(subscriber_choices.change)
+app.command("pause")(subscriber_choices.pause)
+app.command("resume")(subscriber_choices.resume)
+app.command("unsubscribe")(subscriber_choices.unsubscribe)
+app.command("show")(subscriber_standing.show)
 
 
 @app.command("import")
@@ -89,76 +79,101 @@ def import_csv(
         str, typer.Argument(metavar="CSV", help="A CSV file with a column `email`; - for stdin.")
     ],
     *,
-    digest: DigestOption,
+    digest: Annotated[
+        str | None,
+        typer.Option(
+            "--digest", metavar="D", help="The digest; else each line names its own, as exports do."
+        ),
+    ] = None,
+    form: Annotated[ListFormat, typer.Option("--format", help="Whose list it is.")] = ListFormat.AUTO,
     confirmed: Confirmed = False,
+    tags_as_labels: Annotated[
+        bool, typer.Option("--tags-as-labels", help="Tags that are labels here are the labels they chose.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything but store.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Subscribe the readers of a CSV file: columns email, labels (apart by ;), cadence and timezone.
+    """Subscribe the readers of a list: our own export, another service's, or any CSV with addresses.
 
-    A line that cannot be taken is skipped and listed; a file that is no CSV changes nothing.
+    A line that cannot be taken is skipped and listed; a file that is no CSV changes nothing. The same list
+    again changes nothing.
     """
     from digests.store import get_digest
-    from labelcast.readers import import_readers
+    from labelcast.reader_lists import import_readers
     from subscribers.csvfile import read_csv
 
     content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    with opened(context) as wiring, wiring.database.write() as connection:
+    total = content.count(b"\n")
+    with (
+        opened(context) as wiring,
+        progress("readers") as advance,
+        wiring.database.write() as connection,
+        connection.begin_nested() as trial,
+    ):
         report = import_readers(
             connection,
-            read_csv(io.BytesIO(content)),
-            get_digest(connection, digest),
-            confirmed=confirmed,
-            origin=f"csv:{Path(file).name}",
+            read_csv(io.BytesIO(content), form=form.value),
+            None if digest is None else get_digest(connection, digest),
+            vouched=confirmed,
+            file=Path(file).name,
             now=moment(None),
+            tags_as_labels=tags_as_labels,
+            advance=lambda done: advance(done, total),
         )
-    answer(f"{report.subscribed} subscribed, {len(report.skipped)} skipped")
-    for bad in report.skipped:
-        answer(f"skipped line {bad.line}: {bad.reason}")
+        if dry_run:
+            trial.rollback()
+    _tell(report, dry_run=dry_run, as_json=as_json)
 
 
 @app.command("export")
 def export(context: typer.Context) -> None:
-    """Print all readers as CSV, a line for each subscription."""
-    from subscribers.csvfile import write_csv
-    from subscribers.store import iterate_subscribers
+    """Print all readers as CSV, a line for each subscription, with all they chose."""
+    from labelcast.reader_export import export_readers
 
     text = io.StringIO(newline="")
     with opened(context) as wiring, wiring.database.read() as connection:
-        write_csv(text, iterate_subscribers(connection))
+        export_readers(connection, text)
     answer_bytes(text.getvalue().encode())
 
 
-@app.command("erase")
-def erase(
-    context: typer.Context,
-    email: Annotated[str, typer.Argument(metavar="E", help="The address.")],
-) -> None:
-    """Forget who a reader is, as they wished; only they themselves can come back."""
-    from labelcast.readers import erase_reader
-
-    with opened(context) as wiring, wiring.database.write() as connection:
-        done = erase_reader(connection, email, now=moment(None))
-    say(f"{email}: {'erased' if done else 'was erased before'}")
+app.command("suppress")(subscriber_standing.suppress)
+app.command("lift")(subscriber_standing.lift)
+app.command("erase")(subscriber_standing.erase)
 
 
-def _document(reader: "Subscriber") -> dict[str, object]:
-    return {
-        "email": reader.email,
-        "state": reader.state,
-        "subscriptions": [
-            {
-                "digest": one.digest,
-                "state": one.state,
-                "labels": one.labels,
-                "cadence": one.cadence,
-                "timezone": one.timezone,
-                "window_start": one.window_start,
-                "next_slot": one.next_slot,
-            }
-            for one in reader.subscriptions
-        ],
+def _tell(report: "ReadersReport", *, dry_run: bool, as_json: bool) -> None:
+    counts = {
+        "subscribed": report.subscribed,
+        "already": report.already,
+        "suppressed": len(report.suppressed),
     }
+    if as_json:
+        reasons = {
+            name: [{"line": bad.line, "reason": bad.reason} for bad in bads]
+            for name, bads in (("skipped", report.skipped), ("suppressed_lines", report.suppressed))
+        }
+        answer_json({**counts, "pending": report.pending, **reasons})
+    else:
+        told = [f"{count} {name}" for name, count in counts.items()]
+        answer(", ".join([*told, f"{len(report.skipped)} skipped"]))
+        for bad in report.suppressed:
+            answer(f"suppressed line {bad.line}: {bad.reason}")
+        for bad in report.skipped:
+            answer(f"skipped line {bad.line}: {bad.reason}")
+    if report.pending:
+        say(f"{report.pending} of them get nothing before they agree (--confirmed: they did)")
+    if dry_run:
+        say("nothing was stored: this was a dry run")
+
+
+def _row(reader: "Subscriber") -> tuple[object, ...]:
+    return reader.email, reader.state, [_brief(one) for one in reader.subscriptions]
 
 
 def _brief(one: "Subscription") -> str:
     words = [one.digest, *([one.cadence] if one.cadence else []), *one.labels]
-    return " ".join(words) if one.state == "active" else f"{one.digest} ({one.state})"
+    if one.paused_until is not None:
+        words.append(f"(paused until {one.paused_until:%Y-%m-%d})")
+    if one.state == "active":
+        return " ".join(words)
+    return f"{one.digest} ({'asked' if one.waits else one.state})"
