@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column, Connection, Table
+from sqlalchemy import Column, ColumnElement, Connection, Table, select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
@@ -33,6 +33,24 @@ def insert_which_new(
     """As ``insert_all_new``; the value of the column ``returning`` of each that was new."""
     statement = _statement(connection.dialect.name, table, returning)
     return list(connection.execute(statement, list(rows)).scalars())
+
+
+def insert_from_new(
+    connection: Connection,
+    table: Table,
+    columns: Mapping[str, ColumnElement[Any]],
+    *,
+    where: ColumnElement[bool],
+) -> int:
+    """Insert what a SELECT finds, but for rows whose unique keys are there; tell how many were new.
+
+    The rows never leave the database. There has to be a ``where``: SQLite would take the conflict clause for
+    a part of a join otherwise.
+    """
+    found = select(*columns.values()).where(where)
+    insert = _insert(connection.dialect.name, table).from_select(list(columns), found)
+    done = connection.execute(insert.on_conflict_do_nothing(), execution_options={"preserve_rowcount": True})
+    return done.rowcount
 
 
 @cache

@@ -1,98 +1,114 @@
-"""What is due: subscriptions whose slot has come, or (instant) for whom there may be news."""
+"""What is due: subscriptions whose slot has come, or (instant) for whom there may be news.
 
-from collections.abc import Iterable, Mapping, Sequence
+They are read as groups of readers who are alike in all that planning looks at: the database makes the groups,
+so that a million readers who chose among a few hundred things cost a few hundred decisions.
+"""
+
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Text, and_, case, cast, func, or_, select
 
-from digests.cadence import Cadence, Fold, Rhythm, Send, Wait, decide, first_window
+from digests.cadence import Cadence, Decision, Rhythm, decide, previous_slot
 from digests.model import Digest, digest
-from posts.revisions import batched
 from posts.store import latest_visible_at
 from subscribers.model import SubscriberState, SubscriptionState, subscriber, subscription
 
-_TICK = timedelta(microseconds=1)
+_INSTANT = timedelta(microseconds=1)
 # What this reader chose, or else the digest's own.
 _CADENCE = func.coalesce(subscription.c.cadence, digest.c.cadence)
-_IS_INSTANT: ColumnElement[bool] = _CADENCE == Cadence.INSTANT
+IS_INSTANT: ColumnElement[bool] = _CADENCE == Cadence.INSTANT
+RHYTHM = (
+    _CADENCE.label("cadence"),
+    func.coalesce(subscription.c.minute, digest.c.minute).label("minute"),
+    func.coalesce(subscription.c.weekday, digest.c.weekday).label("weekday"),
+    func.coalesce(subscription.c.monthday, digest.c.monthday).label("monthday"),
+    func.coalesce(subscription.c.timezone, digest.c.timezone).label("timezone"),
+)
+# A subscription is given its first slot when it has none; the instant cadence has none ever, but a window.
+IS_UNARMED = and_(subscription.c.next_slot.is_(None), or_(subscription.c.window_start.is_(None), ~IS_INSTANT))
+# A pause that ended before the window began is of no more account: its readers are as the others.
+_PAUSED_UNTIL = case((subscription.c.paused_until > subscription.c.window_start, subscription.c.paused_until))
+_ALIKE = (
+    subscription.c.digest_id,
+    subscription.c.labels,
+    subscription.c.window_start,
+    subscription.c.next_slot,
+    _PAUSED_UNTIL.label("paused_until"),
+    *RHYTHM,
+    func.coalesce(subscription.c.language, subscriber.c.language, digest.c.language).label("language"),
+    func.coalesce(subscription.c.content, digest.c.content).label("content"),
+    func.coalesce(subscription.c.form, "html").label("form"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A subscription that is due, and what was decided: the window to send, or None when it folds."""
+    """Subscriptions that are due and alike, and what was decided for them.
 
-    subscription_id: int
-    subscriber_id: int
+    ``members`` are their numbers, joined by commas; ``readers`` tells how many. ``labels`` are as chosen.
+    """
+
     digest_id: int
     labels: tuple[str, ...]
     language: str
+    content: str
+    form: str
+    rhythm: Rhythm
     window_start: datetime
-    window_end: datetime | None
-    folded: bool
-    next_slot: datetime | None
+    decision: Decision
+    members: str
+    readers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some of what is due, in the order of the subscriptions' numbers, up to the number ``last``."""
+
+    groups: tuple[Due, ...] = ()
+    readers: int = 0
+    last: int = 0
 
 
 def is_anything_due(connection: Connection, now: datetime) -> bool:
-    """Whether a subscription waits for its first window, has reached its slot, or may have instant news."""
-    asked = or_(_is_unarmed(), _is_due(now, latest_visible_at(connection, until=now)))
-    return connection.execute(_subscriptions(subscription.c.id).where(asked).limit(1)).first() is not None
+    """Whether a subscription waits for its first window, has reached its slot, or may have instant news.
 
-
-def arm(connection: Connection, now: datetime) -> int:
-    """Give new subscriptions, and those whose cadence has slots only now, their window and slot.
-
-    A subscription begins when it was made, or later, when its reader confirmed. A tick told an instant before
-    that (a rehearsal) counts it as made just before.
+    Each is a question of its own: a range of the index of slots, however many subscriptions there are.
     """
-    query = _subscriptions(*_COLUMNS).where(_is_unarmed()).with_for_update(of=subscription, skip_locked=True)
-    armed = []
-    for row in connection.execute(query):
-        begun = max(row.created_at, row.confirmed_at or row.created_at)
-        start = first_window(_rhythm(row), min(begun, now - _TICK))
-        window_start = row.window_start or start.window_start
-        armed.append({"its_id": row.id, "start": window_start, "slot": start.next_slot})
-    _move(connection, armed)
-    return len(armed)
+    questions = [IS_UNARMED, *_is_due(now, latest_visible_at(connection, until=now))]
+    asked = (subscriptions(subscription.c.id).where(one).limit(1) for one in questions)
+    return any(connection.execute(query).first() is not None for query in asked)
 
 
-def due_subscriptions(
-    connection: Connection, now: datetime, *, digests: Mapping[int, Digest], limit: int
-) -> list[Due]:
-    """The first ``limit`` due subscriptions, locked where rows can be locked, each with its decision."""
+def due_batch(
+    connection: Connection, now: datetime, *, digests: Mapping[int, Digest], after: int, limit: int
+) -> Batch:
+    """The first ``limit`` due subscriptions with numbers over ``after``, locked where rows can be locked."""
     newest = latest_visible_at(connection, until=now)
-    query = (
-        _subscriptions(*_COLUMNS)
-        .where(_is_due(now, newest))
+    locked = (
+        subscriptions(subscription.c.id, *_ALIKE)
+        .where(subscription.c.id > after, or_(*_is_due(now, newest)))
         .order_by(subscription.c.id)
         .limit(limit)
         .with_for_update(of=subscription, skip_locked=True)
+        .subquery("due")
     )
-    return [_decided(row, now, newest, digests[row.digest_id]) for row in connection.execute(query)]
+    alike = [locked.c[column.name] for column in _ALIKE]
+    query = select(
+        *alike,
+        func.aggregate_strings(cast(locked.c.id, Text), ",").label("members"),
+        func.count().label("readers"),
+        func.max(locked.c.id).label("last"),
+    ).group_by(*alike)
+    rows = connection.execute(query).all()
+    groups = tuple(_decided(connection, row, now, newest, digests[row.digest_id]) for row in rows)
+    return Batch(groups, sum(row.readers for row in rows), max((row.last for row in rows), default=0))
 
 
-def move_on(connection: Connection, decided: Iterable[Due]) -> None:
-    """Move subscriptions on: a sent window's end begins the next; a folded one's start stays."""
-    moves = []
-    for one in decided:
-        start = one.window_end or one.window_start
-        moves.append({"its_id": one.subscription_id, "start": start, "slot": one.next_slot})
-    _move(connection, moves)
-
-
-def _move(connection: Connection, moves: Sequence[Mapping[str, Any]]) -> None:
-    """Set windows and slots; most subscriptions of a digest go on alike, so a statement serves many."""
-    together: dict[tuple[datetime, datetime | None], list[int]] = {}
-    for one in moves:
-        together.setdefault((one["start"], one["slot"]), []).append(one["its_id"])
-    for (start, slot), numbers in together.items():
-        for some in batched(numbers):
-            step = update(subscription).where(subscription.c.id.in_(some))
-            connection.execute(step.values(window_start=start, next_slot=slot))
-
-
-def _subscriptions(*columns: ColumnElement[Any]) -> Select[Any]:
+def subscriptions(*columns: ColumnElement[Any]) -> Select[Any]:
+    """Of active subscriptions of confirmed readers, each with its digest."""
     return (
         select(*columns)
         .select_from(subscription)
@@ -104,67 +120,45 @@ def _subscriptions(*columns: ColumnElement[Any]) -> Select[Any]:
     )
 
 
-def _is_unarmed() -> ColumnElement[bool]:
-    return or_(subscription.c.window_start.is_(None), and_(subscription.c.next_slot.is_(None), ~_IS_INSTANT))
-
-
-def _is_due(now: datetime, newest: datetime | None) -> ColumnElement[bool]:
-    slot_came = subscription.c.next_slot <= now
-    if newest is None:
-        return slot_came
-    return or_(slot_came, and_(_IS_INSTANT, subscription.c.window_start < newest))
-
-
-def _rhythm(row: Row[Any]) -> Rhythm:
+def rhythm_of(row: Any) -> Rhythm:
+    """The rhythm in a row with the columns ``RHYTHM``."""
     return Rhythm(Cadence(row.cadence), row.minute, row.weekday, row.monthday, row.timezone)
 
 
-def _decided(row: Row[Any], now: datetime, newest: datetime | None, its: Digest) -> Due:
-    """The decision for one row; an instant window ends at the newest news, so that readers share editions."""
-    rhythm = _rhythm(row)
-    until = (newest or now) if rhythm.cadence is Cadence.INSTANT else now
+def _is_due(now: datetime, newest: datetime | None) -> Iterator[ColumnElement[bool]]:
+    """The ways to be due; of these one or none holds for a subscription.
+
+    For the instant cadence ``next_slot`` tells up to where the news was found too few to be sent.
+    """
+    yield and_(subscription.c.next_slot <= now, ~IS_INSTANT)
+    if newest is not None:
+        is_news = and_(IS_INSTANT, subscription.c.window_start < newest)
+        yield and_(subscription.c.next_slot.is_(None), is_news)
+        yield and_(subscription.c.next_slot < newest, is_news)
+
+
+def _decided(connection: Connection, row: Any, now: datetime, newest: datetime | None, its: Digest) -> Due:
+    """The decision for a group; an instant window ends at the newest news, so that readers share editions."""
+    rhythm = rhythm_of(row)
+    until, paused_until = now, row.paused_until
+    if rhythm.cadence is Cadence.INSTANT:
+        until = newest or now
+        if paused_until is not None:
+            paused_until = _since_news(connection, paused_until)
+    start = row.window_start or previous_slot(rhythm, row.next_slot - _INSTANT)
     decision = decide(
         rhythm,
-        window_start=row.window_start,
+        window_start=start,
         next_slot=row.next_slot,
         now=until,
         max_lateness=its.max_lateness,
+        paused_until=paused_until,
     )
-    end, folded, slot = None, False, None
-    match decision:
-        case Send():
-            end, folded, slot = decision.window_end, decision.folded, decision.next_slot
-        case Fold():
-            slot = decision.next_slot
-        case Wait():
-            # An instant subscription that once had a slot: nothing is new, the slot is of no more use.
-            pass
-    return Due(
-        row.id,
-        row.subscriber_id,
-        row.digest_id,
-        tuple(row.labels),
-        row.language,
-        row.window_start,
-        end,
-        folded,
-        slot,
-    )
+    alike = (row.digest_id, tuple(row.labels), row.language, row.content, row.form)
+    return Due(*alike, rhythm, start, decision, row.members, row.readers)
 
 
-_COLUMNS = (
-    subscription.c.id,
-    subscription.c.subscriber_id,
-    subscription.c.digest_id,
-    subscription.c.labels,
-    subscription.c.window_start,
-    subscription.c.next_slot,
-    subscription.c.created_at,
-    subscriber.c.confirmed_at,
-    _CADENCE.label("cadence"),
-    func.coalesce(subscription.c.minute, digest.c.minute).label("minute"),
-    func.coalesce(subscription.c.weekday, digest.c.weekday).label("weekday"),
-    func.coalesce(subscription.c.monthday, digest.c.monthday).label("monthday"),
-    func.coalesce(subscription.c.timezone, digest.c.timezone).label("timezone"),
-    func.coalesce(subscriber.c.language, digest.c.language).label("language"),
-)
+def _since_news(connection: Connection, paused_until: datetime) -> datetime:
+    """A pause's end moved back to just after the last news before it, where the others' windows start too."""
+    last = latest_visible_at(connection, until=paused_until - _INSTANT)
+    return paused_until if last is None else last + _INSTANT

@@ -5,7 +5,8 @@ out is shifted forward by the gap (the offset before it holds, as RFC 5545 secti
 autumn fold repeats is its first occurrence. So each local day, week or month has exactly one slot.
 
 A **window** is ``(window_start, window_end]``. A subscription's windows end at slots, and tile: each starts
-where the last ended.
+where the last ended. A reader who pauses is sent nothing for the slots before the pause ends; the first slot
+from then on has its ordinary window, which starts at the slot before it.
 """
 
 from calendar import monthrange
@@ -22,6 +23,7 @@ __all__ = [
     "CadenceError",
     "Decision",
     "Fold",
+    "PassOver",
     "Rhythm",
     "Send",
     "Start",
@@ -42,6 +44,7 @@ __all__ = [
 REMEMBERED = 8192
 
 _DAY = timedelta(days=1)
+_INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +76,19 @@ class Fold:
 
 
 @dataclass(frozen=True, slots=True)
+class PassOver:
+    """The reader pauses: nothing of what came until ``window_start`` is sent; be due at ``next_slot``."""
+
+    window_start: datetime
+    next_slot: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Nothing is due yet."""
 
 
-Decision = Send | Fold | Wait
+Decision = Send | Fold | PassOver | Wait
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -123,6 +134,7 @@ def decide(
     next_slot: datetime | None,
     now: datetime,
     max_lateness: timedelta,
+    paused_until: datetime | None = None,
 ) -> Decision:
     """What to do at ``now`` for a subscription whose last window ended at ``window_start``.
 
@@ -132,12 +144,19 @@ def decide(
     instant cadence sends the window up to ``now`` at any time after ``window_start``: whether there is news
     is the caller's question, and one that passes the newest news' instant as ``now`` lets readers share
     editions.
+
+    Slots before ``paused_until`` are passed over, and for the instant cadence the news from before it. The
+    window of the first slot from then on starts at the slot before it, whether ticks came meanwhile or not.
     """
     if rhythm.cadence is Cadence.INSTANT:
-        return Send(window_start, now, None, folded=False) if now > window_start else Wait()
+        return _instantly(window_start, now, paused_until)
     if next_slot is not None and now < next_slot:
         return Wait()
     latest, coming = previous_slot(rhythm, now), _next_slot(rhythm, now)
+    if paused_until is not None and window_start < paused_until:
+        if latest < paused_until:
+            return PassOver(max(window_start, latest), coming)
+        window_start = max(window_start, previous_slot(rhythm, paused_until - _INSTANT))
     if latest <= window_start or now - latest > max_lateness:
         return Fold(coming)
     return Send(window_start, latest, coming, folded=_next_slot(rhythm, window_start) < latest)
@@ -145,6 +164,14 @@ def decide(
 
 # `decide` has an argument of that name, as the subscription's column has.
 _next_slot = next_slot
+
+
+def _instantly(window_start: datetime, now: datetime, paused_until: datetime | None) -> Decision:
+    """The decision for the instant cadence, where all until ``now`` is one window."""
+    start = window_start if paused_until is None else max(window_start, paused_until - _INSTANT)
+    if now > start:
+        return Send(start, now, None, folded=False)
+    return PassOver(now, None) if now > window_start else Wait()
 
 
 @lru_cache(maxsize=REMEMBERED)

@@ -1,30 +1,35 @@
 """Planning: which digests are due, which posts each edition holds, and who gets it.
 
-All of it happens in one transaction: the edition is frozen, its deliveries are entered in the ledger and the
-subscriptions' windows move on together, or not at all.
+It goes on in batches of readers, each in one transaction: editions are frozen, their deliveries are entered
+in the ledger and the subscriptions' windows move on together, or not at all. Readers of one edition may be
+in several batches: the first makes it, the others find it.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import uuid4
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection
 
 from database import Database
-from database.upsert import insert_all_new
-from digests.agenda import Due, arm, due_subscriptions, is_anything_due, move_on
-from digests.model import DeliveryState, Digest, delivery, edition, edition_post
+from digests.agenda import Due, due_batch, is_anything_due
+from digests.arming import arm
+from digests.cadence import Cadence, Fold, PassOver, Send, previous_slot
+from digests.enlisting import Entry, Move, enlist, move
+from digests.freezing import EditionKey, Editions, Verdict, window_news
+from digests.model import Digest, NoMail
 from digests.selection import choose, current_labels
 from digests.store import list_digests
 from posts.blog import close_news, get_blog
 from posts.intake import release_scheduled
 from posts.lookup import label_aliases
-from posts.rules import parse
-from posts.store import News, news
 
-BATCH = 2000
+# Of about a second: so long nobody else writes to SQLite.
+BATCH = 20_000
+# Who waits to write to SQLite looks every tenth of a second whether they may.
+BREATH_SECONDS = 0.12
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +50,23 @@ class PlanReport:
             words.append(f"{self.folded} digests too late, folded into the next")
         return ", ".join(words)
 
-
-@dataclass(frozen=True, slots=True)
-class EditionKey:
-    """What readers share who share an edition."""
-
-    digest_id: int
-    window_start: datetime
-    window_end: datetime
-    labels: tuple[str, ...]
-    language: str
+    def __add__(self, other: "PlanReport") -> "PlanReport":
+        """Both together."""
+        return PlanReport(
+            self.editions + other.editions,
+            self.deliveries + other.deliveries,
+            self.folded + other.folded,
+            self.decided + other.decided,
+        )
 
 
 class Planner:
     """Turns due subscriptions into editions and deliveries. ``mail_domain`` ends each Message-ID."""
 
-    def __init__(self, database: Database, *, mail_domain: str) -> None:
+    def __init__(self, database: Database, *, mail_domain: str, batch: int = BATCH) -> None:
         self._database = database
         self._mail_domain = mail_domain
+        self._batch = batch
 
     def is_due(self, now: datetime) -> bool:
         """Whether there is anything to plan at ``now``."""
@@ -70,125 +74,104 @@ class Planner:
             return is_anything_due(connection, now)
 
     def plan(self, now: datetime) -> PlanReport:
-        """Plan all that is due at ``now``, a transaction per ``BATCH`` of subscriptions."""
-        editions = deliveries = folded = decided = 0
-        while True:
+        """Plan all that is due at ``now``, a transaction per batch of subscriptions."""
+        report = PlanReport()
+        after: int | None = 0
+        while after is not None:
             with self._database.write() as connection:
-                part = self._plan_batch(connection, now)
-            editions += part.editions
-            deliveries += part.deliveries
-            folded += part.folded
-            decided += part.decided
-            if part.decided < BATCH:
-                return PlanReport(editions, deliveries, folded, decided)
+                part, after = self._plan_batch(connection, now, after)
+            report += part
+            if after is not None and self._database.is_sqlite:
+                time.sleep(BREATH_SECONDS)
+        return report
 
-    def _plan_batch(self, connection: Connection, now: datetime) -> PlanReport:
+    def _plan_batch(self, connection: Connection, now: datetime, after: int) -> tuple[PlanReport, int | None]:
+        """Plan for the next subscriptions; the number of the last of them, or None when there are no more."""
         # Held to the end: no import may store news into a window while it is being closed.
         get_blog(connection, lock=True)
         # What becomes visible by now does so before a window that ends by now is closed.
         release_scheduled(connection, now=now)
-        arm(connection, now)
+        if arm(connection, now, limit=self._batch) == self._batch:
+            return PlanReport(), after
         digests = {one.id: one for one in list_digests(connection)}
-        due = due_subscriptions(connection, now, digests=digests, limit=BATCH)
-        sendable = [one for one in due if one.window_end is not None]
-        posts = _Posts(connection, digests, label_aliases(connection))
-        editions = deliveries = 0
-        for key, group in _by_edition(sendable, posts.aliases).items():
-            found = self._edition(connection, key, group, posts, now)
-            if found is not None:
-                number, is_new = found
-                editions += is_new
-                deliveries += self._enlist(connection, number, group, now)
-        move_on(connection, due)
-        if sendable:
-            close_news(connection, until=max(one.window_end for one in sendable if one.window_end))
-        return PlanReport(editions, deliveries, len(due) - len(sendable), len(due))
-
-    def _edition(
-        self, connection: Connection, key: EditionKey, group: Sequence[Due], posts: "_Posts", now: datetime
-    ) -> tuple[int, bool] | None:
-        """The edition's number and whether it is new; None when there is no news to make one of."""
-        unique = {
-            "digest_id": key.digest_id,
-            "window_start": key.window_start,
-            "window_end": key.window_end,
-            "labels": ",".join(key.labels),
-            "language": key.language,
-            "template": posts.digests[key.digest_id].template,
-        }
-        existing = select(edition.c.id).filter_by(**unique)
-        known = connection.execute(existing).scalar_one_or_none()
-        if known is not None:
-            return known, False
-        chosen = posts.of(key)
-        if not chosen:
-            return None
-        folded = any(one.folded for one in group)
-        values = {**unique, "folded": folded, "created_at": now}
-        number = connection.execute(insert(edition).values(values).returning(edition.c.id)).scalar_one()
-        frozen = [
-            {"edition_id": number, "position": place, "post_id": post} for place, post in enumerate(chosen)
+        batch = due_batch(connection, now, digests=digests, after=after, limit=self._batch)
+        if not batch.readers:
+            return PlanReport(), None
+        aliases = label_aliases(connection)
+        editions = Editions(connection, digests, aliases=aliases, now=now)
+        groups = _by_edition(batch.groups, aliases)
+        verdicts = {key: editions.judge(key, group) for key, group in groups.items()}
+        mailed = [
+            _entry(verdict.number, one)
+            for key, verdict in verdicts.items()
+            if verdict.number is not None and verdict.reason is None
+            for one in groups[key]
         ]
-        connection.execute(insert(edition_post), frozen)
-        return number, True
-
-    def _enlist(self, connection: Connection, number: int, group: Iterable[Due], now: datetime) -> int:
-        """Enter the deliveries in the ledger, unless they are there."""
-        rows = [
-            {
-                "edition_id": number,
-                "subscriber_id": one.subscriber_id,
-                "subscription_id": one.subscription_id,
-                "state": DeliveryState.QUEUED,
-                "attempt": 0,
-                "doubts": 0,
-                "message_id": f"<{uuid4().hex}@{self._mail_domain}>",
-                "due_at": now,
-                "created_at": now,
-                "updated_at": now,
-            }
-            for one in group
-        ]
-        return insert_all_new(connection, delivery, rows, returning=delivery.c.id)
-
-
-class _Posts:
-    """Which posts each edition of a batch gets; a window's news is asked for once, whatever was chosen."""
-
-    def __init__(
-        self, connection: Connection, digests: Mapping[int, Digest], aliases: Mapping[str, str]
-    ) -> None:
-        self.digests = digests
-        self.aliases = aliases
-        self._connection = connection
-        self._news: dict[tuple[int, datetime, datetime], Sequence[News]] = {}
-
-    def of(self, key: EditionKey) -> tuple[int, ...]:
-        window = (key.digest_id, key.window_start, key.window_end)
-        if window not in self._news:
-            its = self.digests[key.digest_id]
-            self._news[window] = _window_news(self._connection, its, key.window_start, key.window_end)
-        return choose(self._news[window], key.labels, aliases=self.aliases)
-
-
-def _window_news(connection: Connection, its: Digest, start: datetime, end: datetime) -> Sequence[News]:
-    return news(connection, parse(its.rule), after=start, until=end, max_age=its.max_age)
+        entered = enlist(connection, mailed, now=now, mail_domain=self._mail_domain)
+        if entered < sum(one.members.count(",") + 1 for one in mailed):
+            editions.recount({one.edition_id for one in mailed})
+        move(connection, _passed_by(batch.groups))
+        move(connection, [_moved(one, verdicts[key]) for key, group in groups.items() for one in group])
+        if groups:
+            close_news(connection, until=max(key.window_end for key in groups))
+        made = sum(one.is_new and one.reason is None for one in verdicts.values())
+        late = sum(one.readers for one in batch.groups if _is_late(one, now))
+        report = PlanReport(made, entered, late, batch.readers)
+        return report, batch.last if batch.readers == self._batch else None
 
 
 def news_of(
     connection: Connection, its: Digest, start: datetime, end: datetime, labels: Sequence[str]
 ) -> tuple[int, ...]:
     """The posts that are news to a digest in the window ``(start, end]``, for the labels a reader chose."""
-    found = _window_news(connection, its, start, end)
-    return choose(found, labels, aliases=label_aliases(connection))
+    found = window_news(connection, its, start, end)
+    return choose(found, labels, aliases=label_aliases(connection), sort=its.sort)
 
 
 def _by_edition(due: Iterable[Due], aliases: Mapping[str, str]) -> Mapping[EditionKey, list[Due]]:
     """Readers who share an edition, together: also those whose labels had other names when they chose."""
     groups: dict[EditionKey, list[Due]] = defaultdict(list)
     for one in due:
-        if one.window_end is not None:
+        if isinstance(one.decision, Send):
+            window = (one.decision.window_start, one.decision.window_end)
             labels = current_labels(one.labels, aliases=aliases)
-            key = EditionKey(one.digest_id, one.window_start, one.window_end, labels, one.language)
-            groups[key].append(one)
+            groups[EditionKey(one.digest_id, *window, labels, one.language, one.content, one.form)].append(
+                one
+            )
     return groups
+
+
+def _entry(edition_id: int, due: Due) -> Entry:
+    return Entry(edition_id, 0 if due.rhythm.cadence is Cadence.INSTANT else 1, due.members)
+
+
+def _moved(due: Due, verdict: Verdict) -> Move:
+    """Where readers stand after their window: too few posts leave it open."""
+    decision = due.decision
+    if not isinstance(decision, Send):
+        raise TypeError(f"no window ends with {decision}")
+    if verdict.reason is NoMail.TOO_FEW:
+        # Without slots there is nothing to do until there is newer news.
+        slot = decision.window_end if decision.next_slot is None else decision.next_slot
+        return Move(decision.window_start, slot, due.members)
+    return Move(decision.window_end, decision.next_slot, due.members)
+
+
+def _passed_by(due: Iterable[Due]) -> Iterable[Move]:
+    """Where readers stand whose window does not end now."""
+    for one in due:
+        match one.decision:
+            case Fold(next_slot):
+                yield Move(one.window_start, next_slot, one.members)
+            case PassOver(window_start, next_slot):
+                yield Move(window_start, next_slot, one.members)
+            case Send():
+                pass
+            case _:
+                # An instant subscription that once had a slot: it is of no more use.
+                yield Move(one.window_start, None, one.members)
+
+
+def _is_late(due: Due, now: datetime) -> bool:
+    """Whether a slot was missed; a subscription that was just given its next has missed none."""
+    return isinstance(due.decision, Fold) and previous_slot(due.rhythm, now) > due.window_start

@@ -8,17 +8,22 @@ NO_ALIASES: Mapping[str, str] = {}
 
 
 def choose(
-    news: Iterable[News], labels: Collection[str], *, aliases: Mapping[str, str] = NO_ALIASES
+    news: Iterable[News],
+    labels: Collection[str],
+    *,
+    aliases: Mapping[str, str] = NO_ALIASES,
+    sort: str = "newest",
 ) -> tuple[int, ...]:
-    """The ids of the posts a reader gets, newest first; a post under two chosen labels comes once.
+    """The ids of the posts a reader gets, the ``newest`` or ``oldest`` first; none comes twice.
 
     ``labels`` are slugs, as they were when the reader chose them; none means everything. ``aliases`` leads
     from slugs that labels once had to those they have now. A reader whose labels are all gone gets nothing.
     """
     wanted = frozenset(current_labels(labels, aliases=aliases))
     chosen = {item.id: item for item in news if not labels or wanted & item.label_slugs}
-    newest = sorted(chosen.values(), key=lambda item: (item.published, item.id), reverse=True)
-    return tuple(item.id for item in newest)
+    is_newest_first = sort == "newest"
+    ordered = sorted(chosen.values(), key=lambda item: (item.published, item.id), reverse=is_newest_first)
+    return tuple(item.id for item in ordered)
 
 
 def current_labels(labels: Iterable[str], *, aliases: Mapping[str, str] = NO_ALIASES) -> tuple[str, ...]:

@@ -1,0 +1,44 @@
+"""Subscriptions are given their first window and slot, and another slot when their rhythm has changed."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from digests.agenda import IS_UNARMED, RHYTHM, rhythm_of, subscriptions
+from digests.cadence import first_window
+from digests.enlisting import Move, move
+from subscribers.model import subscriber, subscription
+
+_INSTANT = timedelta(microseconds=1)
+
+
+def arm(connection: Connection, now: datetime, *, limit: int) -> int:
+    """Give so many subscriptions at most the window and slot that they lack; tell how many lacked one.
+
+    A subscription begins when it was made, or later, when its reader confirmed. A tick told an instant before
+    that (a rehearsal) counts it as made just before.
+    """
+    columns = (subscription.c.id, subscription.c.window_start, subscription.c.created_at)
+    query = (
+        subscriptions(*columns, subscriber.c.confirmed_at, *RHYTHM)
+        .where(IS_UNARMED)
+        .limit(limit)
+        .with_for_update(of=subscription, skip_locked=True)
+    )
+    rows = connection.execute(query).all()
+    move(connection, _moves(rows, now))
+    return len(rows)
+
+
+def _moves(rows: Iterable[Any], now: datetime) -> Iterator[Move]:
+    """Where they begin; most readers of a digest begin alike."""
+    alike: dict[tuple[datetime, datetime | None], list[str]] = defaultdict(list)
+    for row in rows:
+        begun = max(row.created_at, row.confirmed_at or row.created_at)
+        start = first_window(rhythm_of(row), min(begun, now - _INSTANT))
+        alike[row.window_start or start.window_start, start.next_slot].append(str(row.id))
+    for (window_start, next_slot), numbers in alike.items():
+        yield Move(window_start, next_slot, ",".join(numbers))
