@@ -90,7 +90,7 @@ class _Conversation(asyncio.Protocol):
         self._recipient = ""
         self._fate = "sent"
         self._is_over = False
-        self._ready_at = 0.0
+        self._late: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -181,14 +181,20 @@ class _Conversation(asyncio.Protocol):
                 self._say("250 2.0.0 Ok: queued", recipient)
 
     def _say(self, reply: str, recipient: str = "") -> None:
-        loop = asyncio.get_running_loop()
+        """Now, or behind a reply that is late: never before it."""
+        octets = f"{reply}\r\n".encode()
         is_slow = recipient.endswith(f"@{SLOW_DOMAIN}") and not self._server.is_calm
-        at = max(loop.time() + (SLOW_SECONDS if is_slow else 0), self._ready_at)
-        if at <= loop.time():
-            self._write(f"{reply}\r\n".encode())
-        else:
-            self._ready_at = at
-            loop.call_at(at, self._write, f"{reply}\r\n".encode())
+        if not is_slow and not self._late:
+            self._write(octets)
+            return
+        self._late.append(octets)
+        if is_slow:
+            asyncio.get_running_loop().call_later(SLOW_SECONDS, self._say_late)
+
+    def _say_late(self) -> None:
+        for octets in self._late:
+            self._write(octets)
+        self._late.clear()
 
     def _write(self, octets: bytes) -> None:
         if not self._transport.is_closing():
@@ -196,6 +202,7 @@ class _Conversation(asyncio.Protocol):
 
     def _close(self) -> None:
         self._is_over = True
+        self._say_late()
         self._transport.close()
 
 
