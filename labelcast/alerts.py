@@ -11,6 +11,7 @@ from database import Database
 from digests.delivery import Connection
 from digests.model import DeliveryState
 from digests.standing import AnswerCount, EditionStanding, count_answers, failing_editions, mark_alerted
+from outbox.dkim import Signer, sign
 from outbox.message import dot_stuff
 
 # Editions older than this fail no more: retries end after three days.
@@ -26,7 +27,8 @@ class Alerts:
     """Tells the operator of editions that fail, once each, all that is known at a time in one mail.
 
     ``to`` and ``sender`` are ``Name <address>``; ``share`` is the part of an edition's readers from which on
-    it is told; ``connect`` makes a connection. Killed between the mail and its record, it tells twice.
+    it is told; ``connect`` makes a connection; ``signers`` sign it. Killed between the mail and its
+    record, it tells twice.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Alerts:
         site: str,
         share: float,
         connect: Callable[[], Connection],
+        signers: Sequence[Signer] = (),
     ) -> None:
         self._database = database
         self._to = to
@@ -45,6 +48,7 @@ class Alerts:
         self._site = site
         self._share = share
         self._connect = connect
+        self._signers = signers
         self._next_look: datetime | None = None
 
     def noticed(self) -> None:
@@ -69,7 +73,8 @@ class Alerts:
                 for one in failing
             }
         message = alert_message(failing, answers, to=self._to, sender=self._sender, site=self._site, now=now)
-        asyncio.run(self._send(message))
+        octets = message.as_bytes(policy=SMTP)
+        asyncio.run(self._send(dot_stuff(sign(octets, self._signers, at=now))))
         with self._database.write() as connection:
             mark_alerted(connection, [one.id for one in failing], now=now)
         return f"the operator was told of {len(failing)} editions that fail"
@@ -78,7 +83,7 @@ class Alerts:
         with self._database.read() as connection:
             return failing_editions(connection, share=self._share, since=now - SINCE, limit=MOST_EDITIONS)
 
-    async def _send(self, message: EmailMessage) -> None:
+    async def _send(self, octets: bytes) -> None:
         async def may_send() -> bool:
             return True
 
@@ -88,7 +93,7 @@ class Alerts:
             outcome = await connection.send(
                 parseaddr(self._sender)[1],
                 parseaddr(self._to)[1],
-                dot_stuff(message.as_bytes(policy=SMTP)),
+                octets,
                 may_send=may_send,
                 fence=lambda: True,
             )
