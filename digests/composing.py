@@ -7,27 +7,37 @@ from functools import cache
 from typing import Any
 
 import css_inline
-from jinja2 import Environment, TemplateError, TemplateNotFound
+from jinja2 import Environment
 from markupsafe import Markup
 
 from digests.content import PostView, legible, more_address, one_line, views
+from digests.grouping import Group, grouped
+from digests.mailhtml import mail_html
 from digests.model import Digest, Edition
 from digests.window import in_words
 from outbox.marks import mark
 from posts.model import Post
+from templates import to_text
+from templates.environment import segment
+from templates.filling import TemplateFault, fill, has_file
+from templates.languages import Language, language
 
 # Gmail clips HTML over 102 KB, unsubscribe link and all; some is left for what a reader's tokens add.
 HTML_LIMIT = 98_000
+# What an inbox shows of a mail beside its subject, in characters.
+PREHEADER = 140
 
 # Stands for a mark until the HTML parser, which takes no NUL, is through. No post holds a noncharacter.
 _FENCE = "\ufffe"
 _FENCED = re.compile(f"{_FENCE}([A-Z_]+){_FENCE}")
 _ENGLISH = Markup(' lang="en" dir="ltr"')
-_RIGHT_TO_LEFT = {"ar", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"}
 
 
 class RenderingError(ValueError):
-    """An edition that cannot be rendered: it has no posts, or its template is absent or fails."""
+    """An edition that cannot be rendered: it has no posts, or its template is absent or fails.
+
+    Where a template is to blame, the one line names its file and line.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,50 +58,75 @@ class Publisher:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A digest's subject and two parts, with the marks of ``outbox`` where a reader's tokens go in.
+    """A digest's subject and its parts, with the marks of ``outbox`` where a reader's tokens go in.
 
-    ``shown`` is how many of the edition's posts stand in it; the others are behind a link.
+    ``html`` is None where a mail is text alone. ``shown`` is how many of the edition's posts stand in it; the
+    others are behind a link.
     """
 
     subject: str
     text: str
-    html: str
+    html: str | None
     shown: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    context: dict[str, Any]
+    text: str
+    html: str | None
+    shown: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of the larger part."""
+        return max(len(self.text.encode()), len((self.html or "").encode()))
 
 
 def compose(
     environment: Environment, *, digest: Digest, edition: Edition, posts: Sequence[Post], publisher: Publisher
 ) -> Content:
-    """Render an edition's subject, text and HTML; the HTML stays under ``HTML_LIMIT`` bytes.
+    """Render an edition's subject, text and HTML, each part under ``HTML_LIMIT`` bytes.
 
-    Short posts and a post that comes alone are shown whole, others by an excerpt. What is too long comes as
-    excerpts only, and if that is too long, as fewer posts with a link to the rest. Raises ``RenderingError``.
+    Posts are whole or excerpts, as the edition says. What is too long whole comes as excerpts with a note,
+    and if that is too long, as fewer posts with a link to the rest. A mail is text alone where the edition's
+    form says so, or its template has no HTML. Raises ``RenderingError``.
     """
     if not posts:
         raise RenderingError(
             f"edition {edition.id} of digest {digest.slug} has no posts: there is nothing to send"
         )
-    base = base_context(digest, edition, posts, publisher)
+    spoken = language(edition.language or digest.language)
+    base = base_context(digest, edition, posts, publisher, spoken)
+    wanted = posts[: edition.options.max_posts]
+
+    def draft(whole: bool, *, few: int | None = None) -> _Draft:
+        site, zone = publisher.site_url, digest.timezone
+        shown = list(views(wanted, site_url=site, timezone=zone, spoken=spoken, whole=whole))[:few]
+        groups = grouped(wanted, shown, edition=edition, timezone=zone, site_url=site, spoken=spoken)
+        cut = edition.content == "full" and not whole
+        context = base | shown_context(base, shown, groups) | {"cut": cut}
+        return _drawn(environment, edition, context, len(shown))
+
     try:
-        shown = list(views(posts, site_url=publisher.site_url, timezone=digest.timezone, whole=True))
-        html = _html(environment, edition.template, base, shown)
-        if _size(html) > HTML_LIMIT:
-            shown = list(views(posts, site_url=publisher.site_url, timezone=digest.timezone, whole=False))
-            html = _html(environment, edition.template, base, shown)
-        while _size(html) > HTML_LIMIT and len(shown) > 1:
-            shown = shown[: min(len(shown) * HTML_LIMIT // _size(html), len(shown) - 1) or 1]
-            html = _html(environment, edition.template, base, shown)
-        context = base | shown_context(base, shown)
-        subject = environment.get_template(f"email/{edition.template}/subject.txt").render(context)
-        text = environment.get_template(f"email/{edition.template}/body.txt").render(context)
-    except TemplateError as error:
-        raise RenderingError(_describe(error, edition.template)) from error
-    return Content(" ".join(subject.split()), _marked(text), _marked(html), len(shown))
+        made = draft(edition.content == "full")
+        if made.size > HTML_LIMIT and edition.content == "full":
+            made = draft(whole=False)
+        while made.size > HTML_LIMIT and made.shown > 1:
+            made = draft(whole=False, few=min(made.shown * HTML_LIMIT // made.size, made.shown - 1) or 1)
+    except TemplateFault as error:
+        raise RenderingError(str(error)) from error
+    html = None if made.html is None else _marked(made.html)
+    return Content(made.context["subject"], _marked(made.text), html, made.shown)
 
 
-def _html(environment: Environment, name: str, base: dict[str, Any], shown: Sequence[PostView]) -> str:
-    page = environment.get_template(f"email/{name}/body.html").render(base | shown_context(base, shown))
-    return _inliner().inline(page)
+def _drawn(environment: Environment, edition: Edition, context: dict[str, Any], shown: int) -> _Draft:
+    folder = f"email/{edition.template}"
+    context["subject"] = " ".join(fill(environment, f"{folder}/subject.txt", context).split())
+    text = fill(environment, f"{folder}/body.txt", context)
+    if edition.form == "text" or not has_file(environment, f"{folder}/body.html"):
+        return _Draft(context, text, None, shown)
+    return _Draft(context, text, _inliner().inline(fill(environment, f"{folder}/body.html", context)), shown)
 
 
 @cache
@@ -100,47 +135,53 @@ def _inliner() -> css_inline.CSSInliner:
     return css_inline.CSSInliner(load_remote_stylesheets=False, minify_css=True)
 
 
-def _size(html: str) -> int:
-    return len(html.encode())
-
-
-def shown_context(base: dict[str, Any], shown: Sequence[PostView]) -> dict[str, Any]:
+def shown_context(base: dict[str, Any], shown: Sequence[PostView], groups: Sequence[Group]) -> dict[str, Any]:
     """What the templates know of the posts in the mail."""
-    return {"posts": shown, "more": base["total"] - len(shown), "preheader": _preheader(shown)}
+    return {
+        "posts": shown,
+        "groups": groups,
+        "more": base["total"] - len(shown),
+        "preheader": one_line(base["introduction_text"], PREHEADER) or _preheader(shown),
+    }
 
 
 def _preheader(shown: Sequence[PostView]) -> str:
     """What an inbox shows after the subject: the one post's beginning, or what else there is."""
     if len(shown) == 1:
-        return one_line(shown[0].excerpt, 140)
-    return one_line(" · ".join(post.title for post in shown[1:8]), 140)
+        return one_line(shown[0].excerpt, PREHEADER)
+    return one_line(" · ".join(post.title for post in shown[1:8]), PREHEADER)
 
 
 def base_context(
-    digest: Digest, edition: Edition, posts: Sequence[Post], publisher: Publisher
+    digest: Digest, edition: Edition, posts: Sequence[Post], publisher: Publisher, spoken: Language
 ) -> dict[str, Any]:
     """What the templates know, but for the posts and what follows from how many are shown."""
     site = publisher.site_url
-    language = edition.language or digest.language
-    primary = language.partition("-")[0].lower()
-    title = one_line(digest.title, 200) or digest.slug
-    return {
-        "title": title,
-        "subject": f"{title}: {one_line(posts[0].title, 200)}",
-        "language": language,
-        "direction": "rtl" if primary in _RIGHT_TO_LEFT else "ltr",
-        # The templates' own words are English, whatever the posts are in: a screen reader must know.
-        "english": "" if primary == "en" else _ENGLISH,
-        "window": in_words(edition.window_start, edition.window_end, digest.timezone),
+    introduction = legible(edition.options.introduction or "")
+    return spoken.functions() | {
+        "title": one_line(digest.title, 200) or digest.slug,
+        "slug": digest.slug,
+        "language": spoken.tag,
+        "direction": spoken.direction,
+        "comma": spoken.comma,
+        # Where there is no catalogue, the templates' own words are English: a screen reader must know.
+        "english": "" if spoken.is_spoken else _ENGLISH,
+        "window": in_words(edition.window_start, edition.window_end, digest.timezone, spoken),
+        "window_end": edition.window_end,
+        "created_at": edition.created_at,
         "timezone": digest.timezone,
         "folded": edition.folded,
+        "introduction": mail_html(introduction),
+        "introduction_text": to_text(introduction),
         "total": len(posts),
         "more_url": more_address(edition, posts, site),
         "site_url": site,
         "site_title": one_line(publisher.site_title, 200),
         "postal_address": legible(publisher.postal_address or "").strip(),
+        "view_url": f"{site}/digests/{segment(digest.slug)}/{edition.id}",
         "unsubscribe_url": f"{site}/unsubscribe/{_fence('UNSUBSCRIBE')}",
         "preferences_url": f"{site}/preferences/{_fence('PREFERENCES')}",
+        "stop_url": f"{site}/stop/{_fence('STOP')}",
     }
 
 
@@ -150,9 +191,3 @@ def _fence(name: str) -> str:
 
 def _marked(rendered: str) -> str:
     return _FENCED.sub(lambda found: mark(found[1]), rendered)
-
-
-def _describe(error: TemplateError, name: str) -> str:
-    if isinstance(error, TemplateNotFound):
-        return f"the digest's template {name!r} has no file {error.name}: add it, or name another template"
-    return f"the digest's template {name!r} fails: {' '.join(str(error).split())}"

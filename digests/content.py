@@ -8,16 +8,14 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
-from digests.mailhtml import mail_html
+from digests.mailhtml import Picture, lead_picture, mail_html
 from digests.model import Edition
 from posts.model import Post
 from templates import excerpt, shorten, to_text
-from templates.environment import day, segment
-from templates.markup import prose
+from templates.environment import segment
+from templates.languages import Language
 
-# A post of so many words is shown whole among others; a longer one begins, and its page goes on.
-WHOLE_WORDS = 120
-# How much of a longer one: words, characters; more of it when the mail holds no other.
+# How much of a post an excerpt shows: words, characters; more of it when the mail holds no other.
 EXCERPT = (60, 420)
 LONE_EXCERPT = (200, 1400)
 # However odd a post is, what it shows outside its own text stays short.
@@ -38,7 +36,11 @@ class LabelLink:
 
 @dataclass(frozen=True, slots=True)
 class PostView:
-    """A post as a template shows it: whole (``html``, ``text``) or, where these are None, by its excerpt."""
+    """A post as a template shows it: whole (``html``, ``text``) or, where these are None, by its excerpt.
+
+    ``picture`` is one that stands for it and that ``html`` does not show; ``language`` its own, where it is
+    another than the mail's; ``about`` its date, author and labels on one line.
+    """
 
     title: str
     url: str | None
@@ -49,6 +51,8 @@ class PostView:
     excerpt: str
     html: Markup | None
     text: str | None
+    picture: Picture | None
+    language: str | None
     about: str
 
 
@@ -75,42 +79,47 @@ def web_address(url: str | None) -> str | None:
     return parts.geturl().replace(" ", "%20")
 
 
-def views(posts: Sequence[Post], *, site_url: str, timezone: str, whole: bool) -> Iterator[PostView]:
-    """The posts as the templates show them, each whole or by its excerpt.
-
-    With ``whole``, a post that is alone, short, or has no page to go on at, is shown whole.
-    """
+def views(
+    posts: Sequence[Post], *, site_url: str, timezone: str, spoken: Language, whole: bool
+) -> Iterator[PostView]:
+    """The posts as the templates show them, each whole or by its excerpt."""
     extent = LONE_EXCERPT if len(posts) == 1 else EXCERPT
     for post in posts:
-        is_whole = whole and (len(posts) == 1 or not web_address(post.url) or _is_short(post))
-        yield _view(post, site_url=site_url, timezone=timezone, whole=is_whole, extent=extent)
+        html = legible(post.html)
+        names = [one_line(name, NAME_LENGTH) for name in post.labels]
+        labels = tuple(
+            LabelLink(name, label_address(site_url, slug))
+            for name, slug in zip(names[:LABELS_SHOWN], post.label_slugs, strict=False)
+        )
+        author = one_line(spoken.comma.join(post.authors), NAME_LENGTH)
+        shown = mail_html(html) if whole else None
+        about = [spoken.date(post.published, timezone=timezone), author]
+        about.append(spoken.comma.join(label.name for label in labels))
+        yield PostView(
+            title=one_line(post.title, TITLE_LENGTH) or spoken.gettext("Untitled"),
+            url=web_address(post.url),
+            published=post.published,
+            author=author,
+            labels=labels,
+            more_labels=len(names) - len(labels),
+            excerpt=excerpt(html, *extent),
+            html=shown,
+            text=to_text(html) if whole else None,
+            picture=_picture(post, html, shown),
+            language=post.language if post.language and post.language != spoken.tag else None,
+            about=" · ".join(filter(None, about)),
+        )
 
 
-def _is_short(post: Post) -> bool:
-    return len(prose(post.html, enough=WHOLE_WORDS * 20).split()) <= WHOLE_WORDS and len(post.html) < 4_000
+def _picture(post: Post, html: str, shown: Markup | None) -> Picture | None:
+    """The picture that stands for a post, unless pictures are shown with its text anyway."""
+    address = web_address(post.picture)
+    return None if address is None or (shown and "<img" in shown) else lead_picture(address, html)
 
 
-def _view(post: Post, *, site_url: str, timezone: str, whole: bool, extent: tuple[int, int]) -> PostView:
-    html = legible(post.html)
-    names = [one_line(name, NAME_LENGTH) for name in post.labels]
-    labels = tuple(
-        LabelLink(name, f"{site_url}/labels/{segment(slug)}")
-        for name, slug in zip(names[:LABELS_SHOWN], post.label_slugs, strict=False)
-    )
-    author = one_line(", ".join(post.authors), NAME_LENGTH)
-    about = [day(post.published, timezone), author, ", ".join(label.name for label in labels)]
-    return PostView(
-        title=one_line(post.title, TITLE_LENGTH) or "Untitled",
-        url=web_address(post.url),
-        published=post.published,
-        author=author,
-        labels=labels,
-        more_labels=len(names) - len(labels),
-        excerpt=excerpt(html, *extent),
-        html=mail_html(html) if whole else None,
-        text=to_text(html) if whole else None,
-        about=" · ".join(filter(None, about)),
-    )
+def label_address(site_url: str, slug: str) -> str:
+    """The address of a label's page."""
+    return f"{site_url}/labels/{segment(slug)}"
 
 
 def more_address(edition: Edition, posts: Sequence[Post], site_url: str) -> str:
@@ -118,5 +127,5 @@ def more_address(edition: Edition, posts: Sequence[Post], site_url: str) -> str:
     shared = set.intersection(*(set(post.label_slugs) for post in posts)) if posts else set()
     for slug in (*edition.labels, *sorted(shared)):
         if slug in shared:
-            return f"{site_url}/labels/{segment(slug)}"
-    return f"{site_url}/labels/all"
+            return label_address(site_url, slug)
+    return label_address(site_url, "all")

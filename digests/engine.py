@@ -23,7 +23,7 @@ from digests.ledger import Ledger
 from digests.letters import EditionLetters
 from digests.model import WAITING, delivery, edition
 from digests.printing import edition_contents
-from digests.rendering import Publisher, RenderingError, render_edition
+from digests.rendering import Publisher, RenderingError, print_edition
 from outbox.marks import MessageError
 
 log = structlog.get_logger("digests")
@@ -100,13 +100,15 @@ class Engine:
     def _render(self, number: int, now: datetime) -> None:
         with self._database.read() as connection:
             digest, its, posts = edition_contents(connection, number)
-        template = render_edition(
+        printed = print_edition(
             self._environment, digest=digest, edition=its, posts=posts, publisher=self._publisher
         )
         with self._database.write() as connection:
             # The first to have rendered it wins: every reader of an edition gets the same.
             kept = update(edition).where(edition.c.id == number, edition.c.message.is_(None))
-            connection.execute(kept.values(message=template.blob, rendered_at=now))
+            connection.execute(
+                kept.values(message=printed.message.blob, subject=printed.subject, rendered_at=now)
+            )
 
     def has_mail(self, now: datetime) -> bool:
         """Whether a delivery is due, or was left behind by a worker."""

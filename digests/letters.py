@@ -63,6 +63,7 @@ class EditionLetters:
             "MESSAGE_ID": pending.message_id.encode("ascii"),
             "UNSUBSCRIBE": self._signer.sign("unsubscribe", pending.subscription_id).encode("ascii"),
             "PREFERENCES": self._signer.sign("preferences", pending.subscription_id).encode("ascii"),
+            "STOP": self._signer.sign("stop", pending.subscription_id).encode("ascii"),
         }
 
     def _template(self, number: int) -> SignedTemplate:

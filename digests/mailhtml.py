@@ -1,5 +1,7 @@
 """A post's HTML made fit for mail programs, which know less than browsers and load less."""
 
+from dataclasses import dataclass
+
 import nh3
 from lxml import html
 from markupsafe import Markup
@@ -9,48 +11,17 @@ from templates.markup import box_tables, inner_html, lower_headings, parse
 # The width of a column of text in the mail, in CSS pixels: Outlook knows no max-width.
 COLUMN = 534
 
-_TAGS = (
-    {"p", "br", "hr", "div", "span", "a", "img", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li"}
-    | {
-        "dl",
-        "dt",
-        "dd",
-        "blockquote",
-        "pre",
-        "code",
-        "kbd",
-        "samp",
-        "var",
-        "em",
-        "strong",
-        "b",
-        "i",
-        "u",
-        "s",
-    }
-    | {
-        "del",
-        "ins",
-        "sub",
-        "sup",
-        "small",
-        "mark",
-        "q",
-        "cite",
-        "abbr",
-        "time",
-        "dfn",
-        "wbr",
-        "center",
-        "bdi",
-    }
-    | {"table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td", "figure", "figcaption"}
-)
+_TAGS = {
+    *("p", "br", "hr", "div", "span", "a", "img", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li"),
+    *("dl", "dt", "dd", "blockquote", "pre", "code", "kbd", "samp", "var", "em", "strong", "b", "i", "u"),
+    *("s", "del", "ins", "sub", "sup", "small", "mark", "q", "cite", "abbr", "time", "dfn", "wbr", "center"),
+    *("bdi", "table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td", "figure", "figcaption"),
+}
 # No class, id or style: the mail's own rules would take hold of them, and ids of two posts would meet.
 _ATTRIBUTES = {
     "*": {"lang", "dir", "title"},
     "a": {"href"},
-    "img": {"src", "alt", "width"},
+    "img": {"src", "alt", "width", "height"},
     "ol": {"start", "reversed", "type"},
     "td": {"colspan", "rowspan"},
     "th": {"colspan", "rowspan", "scope"},
@@ -58,6 +29,16 @@ _ATTRIBUTES = {
 _SCHEMES = {"http", "https", "mailto", "tel"}
 # A player or a frame cannot run in mail: a link to it can.
 _PLAYERS = ("iframe", "video", "audio", "embed")
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture: its address, its description (may be empty), its size in CSS pixels where it is known."""
+
+    url: str
+    alt: str
+    width: int | None
+    height: int | None
 
 
 def mail_html(source: str) -> Markup:
@@ -94,14 +75,36 @@ def _to_link(player: html.HtmlElement) -> None:
 
 
 def _fit(picture: html.HtmlElement) -> None:
-    width = picture.attrib.pop("width", "")
-    pixels = int(width) if width.isascii() and width.isdigit() and len(width) < 6 else None
+    width, height = (_pixels(picture.attrib.pop(name, "")) for name in ("width", "height"))
     if not picture.get("src"):
         picture.tag = "span"
         picture.text = picture.attrib.pop("alt", "")
-    elif pixels is not None and pixels <= 1:
+    elif (width is not None and width <= 1) or (height is not None and height <= 1):
         picture.drop_tree()
     else:
         picture.set("alt", picture.get("alt") or "")
-        if pixels is not None:
-            picture.set("width", str(min(pixels, COLUMN)))
+        for name, pixels in zip(("width", "height"), fitted(width, height), strict=True):
+            if pixels is not None:
+                picture.set(name, str(pixels))
+
+
+def fitted(width: int | None, height: int | None) -> tuple[int | None, int | None]:
+    """A picture's size made to fit the column; a height without a width says nothing."""
+    if width is None:
+        return None, None
+    if width <= COLUMN:
+        return width, height
+    return COLUMN, None if height is None else max(round(height * COLUMN / width), 1)
+
+
+def _pixels(size: str) -> int | None:
+    return int(size) if size.isascii() and size.isdigit() and len(size) < 6 else None
+
+
+def lead_picture(address: str, source: str) -> Picture:
+    """The picture at that address, with its size and description if it stands in the post's HTML too."""
+    for found in parse(source).iter("img"):
+        if (found.get("src") or "").strip() == address:
+            sizes = fitted(_pixels(found.get("width", "")), _pixels(found.get("height", "")))
+            return Picture(address, " ".join((found.get("alt") or "").split()), *sizes)
+    return Picture(address, "", None, None)

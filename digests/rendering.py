@@ -1,7 +1,7 @@
 """An edition rendered once into a message: its two parts, and every header that a digest must have."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from email.utils import parseaddr
 from urllib.parse import quote, urlsplit
 
@@ -20,22 +20,41 @@ from posts.model import Post
 __all__ = [
     "HTML_LIMIT",
     "Content",
+    "Printed",
     "Publisher",
     "RenderingError",
     "compose",
     "list_id",
+    "print_edition",
     "render_edition",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """An edition's message, and its subject for those who look the edition up."""
+
+    subject: str
+    message: MessageTemplate
 
 
 def render_edition(
     environment: Environment, *, digest: Digest, edition: Edition, posts: Sequence[Post], publisher: Publisher
 ) -> MessageTemplate:
-    """An edition's message, rendered once, the newest of ``posts`` first.
+    """The message alone of ``print_edition``."""
+    return print_edition(
+        environment, digest=digest, edition=edition, posts=posts, publisher=publisher
+    ).message
 
-    Its marks: ``TO``, ``MESSAGE_ID`` (with angle brackets), ``UNSUBSCRIBE`` and ``PREFERENCES`` (tokens in
-    URLs). The same input gives the same bytes. Raises ``RenderingError`` (no posts, a template that fails)
-    and ``outbox.headers.HeaderError`` (an address that is none, CR or LF where a header goes).
+
+def print_edition(
+    environment: Environment, *, digest: Digest, edition: Edition, posts: Sequence[Post], publisher: Publisher
+) -> Printed:
+    """An edition's message, rendered once, of ``posts`` in the order in which they are to be shown.
+
+    Its marks: ``TO``, ``MESSAGE_ID`` (with angle brackets), ``UNSUBSCRIBE``, ``PREFERENCES`` and ``STOP``
+    (tokens in URLs). The same input gives the same bytes. Raises ``RenderingError`` (no posts, a template
+    that fails) and ``outbox.headers.HeaderError`` (an address that is none, CR or LF where a header goes).
     """
     publisher = replace(publisher, site_url=_ascii_url(publisher.site_url.rstrip("/")))
     content = compose(environment, digest=digest, edition=edition, posts=posts, publisher=publisher)
@@ -49,9 +68,10 @@ def render_edition(
         feedback_id=_feedback_id(digest, edition),
         language=edition.language or digest.language,
     )
-    return MessageTemplate.build(
+    message = MessageTemplate.build(
         subject=content.subject, text=content.text, html=content.html, headers=headers
     )
+    return Printed(content.subject, message)
 
 
 def list_id(slug: str, site_url: str) -> str:

@@ -1,25 +1,23 @@
-"""An edition's window in plain words."""
+"""An edition's window in words."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from templates.environment import day
+from templates.languages import Language
 
 _TICK = timedelta(microseconds=1)
 
 
-def in_words(start: datetime, end: datetime, timezone: str) -> str:
-    """The days of the window ``(start, end]`` in a timezone: ``Posts from 2 to 9 November 2026``.
+def window_days(start: datetime, end: datetime, timezone: str) -> tuple[date, date]:
+    """The first and the last day of the window ``(start, end]`` in a timezone.
 
-    What two dates share is said once. A window that ends at midnight ends on the day before.
+    A window that ends at midnight ends on the day before.
     """
     zone = ZoneInfo(timezone)
     first = start.astimezone(zone).date()
-    last = max((end - _TICK).astimezone(zone).date(), first)
-    if first == last:
-        return f"Posts of {day(last)}"
-    if first.year != last.year:
-        return f"Posts from {day(first)} to {day(last)}"
-    if first.month != last.month:
-        return f"Posts from {day(first).removesuffix(f' {first.year}')} to {day(last)}"
-    return f"Posts from {first.day} to {day(last)}"
+    return first, max((end - _TICK).astimezone(zone).date(), first)
+
+
+def in_words(start: datetime, end: datetime, timezone: str, spoken: Language) -> str:
+    """The days of a window as a language tells them, what two dates share said once."""
+    return spoken.span(*window_days(start, end, timezone))

@@ -1,6 +1,8 @@
 """The Jinja2 environment for the templates shipped here, and for those a publisher puts in their place."""
 
+import re
 from datetime import date, datetime
+from email.utils import format_datetime
 from pathlib import Path
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -21,6 +23,7 @@ _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
+_RULE = re.compile(r"^(?=-{30})", re.MULTILINE)
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -56,9 +59,11 @@ def _furnish(kind: type[Environment], loader: BaseLoader, *, auto_reload: bool) 
         "excerpt": excerpt,
         "iso": iso,
         "period": period_name,
+        "rfc5322": rfc5322,
         "segment": segment,
         "shorten": shorten,
         "text": to_text,
+        "unruled": unruled,
         "weekday": weekday,
         "wrapped": wrapped,
     }
@@ -98,6 +103,11 @@ def iso(moment: datetime, timezone: str = "UTC") -> str:
     return moment.astimezone(ZoneInfo(timezone)).isoformat(timespec="seconds")
 
 
+def rfc5322(moment: datetime, timezone: str = "UTC") -> str:
+    """An aware datetime as mail's Date field has it: ``Mon, 09 Nov 2026 08:00:00 -0600``."""
+    return format_datetime(moment.astimezone(ZoneInfo(timezone)))
+
+
 def _local(moment: datetime | date, timezone: str) -> date:
     return moment.astimezone(ZoneInfo(timezone)).date() if isinstance(moment, datetime) else moment
 
@@ -110,6 +120,11 @@ def segment(text: str) -> str:
 def count(number: int, thing: str, things: str = "") -> str:
     """A number with its noun: ``1 post``, ``1,204 posts``."""
     return f"{number:,} {thing if number == 1 else things or thing + 's'}"
+
+
+def unruled(text: str) -> str:
+    """``text`` with a space before each line of hyphens that RFC 1153 would take for the end of a message."""
+    return _RULE.sub(" ", text)
 
 
 def wrapped(text: str, width: int = 72, first: str = "", rest: str = "") -> str:

@@ -28,7 +28,8 @@ CATALOGUE = Path("LC_MESSAGES") / "labelcast.po"
 ENGLISH = "en"
 
 _RIGHT_TO_LEFT = {"ar", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"}
-# Babel writes dates in ASCII digits whatever the language; these languages have digits of their own.
+_ARABIC_SCRIPT = {"ar", "ckb", "fa", "ps", "sd", "ug", "ur"}
+# Babel writes ASCII digits whatever the language; these ways of writing numbers have digits of their own.
 _DIGITS = {"arabext": "۰۱۲۳۴۵۶۷۸۹", "arab": "٠١٢٣٤٥٦٧٨٩"}
 
 
@@ -51,13 +52,18 @@ class Language:
         """How text in it runs, whether there are words for it or not: ``rtl`` or ``ltr``."""
         return "rtl" if _primary(self.tag) in _RIGHT_TO_LEFT else "ltr"
 
+    @property
+    def comma(self) -> str:
+        """What stands between the items of a list."""
+        return "، " if self.locale.script == "Arab" or self.locale.language in _ARABIC_SCRIPT else ", "
+
     def gettext(self, message: str) -> str:
         """A message of the catalogue."""
         return self.translations.gettext(message)
 
     def number(self, number: int) -> str:
         """A number as the language writes it: ``1,204``, ``1.204``, ``۱٬۲۰۴``."""
-        return format_decimal(number, locale=self.locale, numbering_system="default")
+        return self._in_own_digits(format_decimal(number, locale=self.locale, numbering_system="default"))
 
     def date(self, moment: dt.datetime | dt.date, *, timezone: str = "UTC", form: str = "long") -> str:
         """The local day of an aware datetime; ``form`` is ``full``, ``long``, ``medium``, ``short`` or a
