@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
@@ -12,7 +12,8 @@ from typing import ParamSpec, Self, TypeVar
 import structlog
 
 from database import DatabaseUnavailable
-from digests.ledger import Ledger, Pending, Result
+from digests.ledger import Ledger, Pending, Result, Taken
+from digests.limits import Hold
 
 log = structlog.get_logger("digests.commits")
 
@@ -31,15 +32,19 @@ def _elapsed() -> float:
 
 
 class Intent:
-    """A lane's wish to send one delivery, and how long it may believe that it is its own."""
+    """A lane's wish to send one delivery, and how long it may believe that it is its own.
+
+    ``hold`` tells, once it was refused, whether that was by a limit.
+    """
 
     def __init__(self, pending: Pending | None, answer: asyncio.Future[bool]) -> None:
         self.pending = pending
         self.until = 0.0
+        self.hold: Hold | None = None
         self.answer = answer
 
     async def granted(self) -> bool:
-        """Wait until the intent is durable; False when another worker has the delivery."""
+        """Wait until the intent is durable; False when another worker or a limit has the delivery."""
         return await asyncio.shield(self.answer)
 
     def holds(self) -> bool:
@@ -64,10 +69,12 @@ class Commits:
         waits: Callable[[str | None], None] = lambda _why: None,
     ) -> None:
         self._ledger = ledger
-        self._now = now
+        self._began = now
+        self._began_at = _elapsed()
         self._give_up = give_up
         self._waits = waits
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="ledger-reader")
         self._submitted: list[tuple[Result | None, Intent]] = []
         self._open: set[Intent] = set()
         self._wake = asyncio.Event()
@@ -89,18 +96,27 @@ class Commits:
         finally:
             await asyncio.gather(self._renewer, return_exceptions=True)
             self._thread.shutdown()
+            self._reader.shutdown()
+
+    def moment(self) -> datetime:
+        """What time it is: as long after the ``now`` of the run as the run has lasted."""
+        return self._began + timedelta(seconds=_elapsed() - self._began_at)
 
     async def call(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Run a function of the ledger in the ledger's thread."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, partial(function, *args, **kwargs))
 
-    async def insist(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """As ``call``, but wait for a database that is gone."""
+    async def read(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Run a function that only reads, beside what is written; wait for a database that is gone."""
+        return await self._insist(self._reader, partial(function, *args, **kwargs))
+
+    async def _insist(self, thread: ThreadPoolExecutor, function: Callable[[], _T]) -> _T:
+        loop = asyncio.get_running_loop()
         try:
             while True:
                 try:
-                    return await self.call(function, *args, **kwargs)
+                    return await loop.run_in_executor(thread, function)
                 except DatabaseUnavailable as error:
                     if self._give_up():
                         raise
@@ -139,20 +155,24 @@ class Commits:
         results = [result for result, _ in round_ if result is not None]
         wanted = [intent.pending for _, intent in round_ if intent.pending is not None]
         began = _elapsed()
+        step = partial(self._ledger.step, results, wanted, now=self.moment())
         try:
-            granted = await self.insist(self._ledger.step, results, wanted, now=self._now)
+            taken = await self._insist(self._thread, step)
         except Exception as error:
             for _, intent in round_:
                 intent.answer.set_exception(error)
             return
         for _, intent in round_:
-            self._answer(intent, granted=granted, began=began)
+            self._answer(intent, taken=taken, began=began)
 
-    def _answer(self, intent: Intent, *, granted: set[int], began: float) -> None:
-        is_granted = intent.pending is not None and intent.pending.id in granted
+    def _answer(self, intent: Intent, *, taken: Taken, began: float) -> None:
+        number = None if intent.pending is None else intent.pending.id
+        is_granted = number in taken.granted
         if is_granted:
             intent.until = began + self._ledger.leases.length.total_seconds() * (1 - MARGIN)
             self._open.add(intent)
+        elif number is not None:
+            intent.hold = taken.held.get(number)
         intent.answer.set_result(is_granted)
 
     async def _renew(self) -> None:

@@ -72,7 +72,7 @@ def count_states(connection: Connection) -> dict[DeliveryState, int]:
 def requeue(connection: Connection, state: DeliveryState, *, number: int | None = None, now: datetime) -> int:
     """Queue again what failed (``deliveries retry``) or is in doubt (``release``); return how many.
 
-    They keep their Message-ID, and their time to be given up starts anew. Of all, or of one edition.
+    They keep their Message-ID, and the days until they are given up start anew. Of all, or of one edition.
     """
     if state not in {DeliveryState.FAILED, DeliveryState.IN_DOUBT}:
         raise ValueError(f"only what failed or is in doubt is sent again, not what is {state}")
@@ -80,14 +80,14 @@ def requeue(connection: Connection, state: DeliveryState, *, number: int | None 
     if number is not None:
         step = step.where(delivery.c.edition_id == number)
     # Due since it was entered, so that the next tick takes it up, whatever instant that is told.
-    values = {"state": DeliveryState.QUEUED, "due_at": delivery.c.created_at, "created_at": now}
+    values = {"state": DeliveryState.QUEUED, "due_at": delivery.c.created_at, "tried_at": None}
     return connection.execute(step.values(**values, updated_at=now)).rowcount
 
 
 def forget_reader(connection: Connection, subscriber_id: int, *, now: datetime) -> None:
     """Skip what waits for an erased reader, and forget what servers said of them: it may hold the address."""
     theirs = update(delivery).where(delivery.c.subscriber_id == subscriber_id)
-    connection.execute(theirs.values(reply=None))
+    connection.execute(theirs.values(reply=None, domain=None))
     bounced = update(bounce).where(bounce.c.subscriber_id == subscriber_id)
     connection.execute(bounced.values(diagnostic=None))
     skipped = theirs.where(delivery.c.state.in_(WAITING))

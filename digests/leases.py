@@ -22,22 +22,21 @@ class Leases:
         self, database: Database, *, clock: Callable[[], datetime], length: timedelta = LEASE
     ) -> None:
         self._database = database
-        self._clock = clock
+        self.clock = clock
         self.length = length
         self.worker = new_worker()
 
     def until(self) -> datetime:
         """When a lease taken now ends."""
-        return self._clock() + self.length
+        return self.clock() + self.length
 
     def recover(self, now: datetime) -> int:
         """Put in doubt what a worker that is gone, or silent past its lease, was sending; tell how many."""
         columns = (delivery.c.id, delivery.c.attempt, delivery.c.worker, delivery.c.lease_until)
         query = select(*columns).where(IS_OPEN, delivery.c.state == DeliveryState.SENDING)
-        query = query.order_by(delivery.c.id)
         with self._database.read() as connection:
             sending = connection.execute(query).all()
-        real = self._clock()
+        real = self.clock()
         lost = [
             (row.id, row.attempt)
             for row in sending

@@ -59,11 +59,13 @@ def explained(database: Database) -> Iterator[list[str]]:
     "ask",
     [
         lambda ledger: ledger.has_due(NOW),
-        lambda ledger: ledger.due(NOW, after=5),
+        lambda ledger: ledger.due(NOW, after=(0, 5)),
+        lambda ledger: ledger.due(NOW, after=(1, 5), only="example.org"),
+        lambda ledger: ledger.due(NOW, after=(1, 5), without={"example.org"}),
         lambda ledger: ledger.skip_departed(NOW),
         lambda ledger: ledger.leases.recover(NOW),
     ],
-    ids=["has_due", "due", "skip_departed", "recover"],
+    ids=["has_due", "due", "due only", "due without", "skip_departed", "recover"],
 )
 def test_the_ledger_looks_at_what_is_open_only(
     sqlite_database: Database, ask: Callable[[Ledger], object]

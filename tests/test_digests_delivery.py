@@ -13,7 +13,7 @@ from database import Database, DatabaseUnavailable
 from digests.deliveries import list_deliveries
 from digests.delivery import Delivery, DeliveryReport, Letters
 from digests.leases import Leases
-from digests.ledger import Ledger, Pending, Result
+from digests.ledger import Ledger, Pending, Result, Taken
 from digests.letters import EditionLetters
 from digests.model import DeliveryState, delivery, digest, edition
 from digests.store import remove_digest
@@ -235,7 +235,7 @@ def test_a_later_run_retries_what_waits_and_leaves_what_failed(
     send(database, server)
     server.accepted.clear()
     assert str(send(database, server)) == ""  # too early
-    send(database, server, now=NOW + timedelta(minutes=1))
+    send(database, server, now=NOW + timedelta(minutes=2))
     assert sorted(server.accepted) == ["r2@example.org", "r4@example.org"]
     assert counts(database) == {"sent": 3, "failed": 1}
 
@@ -364,7 +364,7 @@ class LedgerThatGoes(Ledger):
 
     gone = 0
 
-    def step(self, results: Sequence[Result], wanted: Sequence[Pending], *, now: datetime) -> set[int]:
+    def step(self, results: Sequence[Result], wanted: Sequence[Pending], *, now: datetime) -> Taken:
         if results and self.gone:
             self.gone -= 1
             raise DatabaseUnavailable("database sqlite:///it: disk I/O error")

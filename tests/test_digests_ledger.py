@@ -134,8 +134,8 @@ def test_pages_of_what_cannot_be_sent_yet_keep_nobody_from_their_turn(three: Dat
 def test_an_intent_is_granted_once(three: Database) -> None:
     one, other = ledger_of(three), ledger_of(three)
     seen_by_one, seen_by_other = one.due(NOW), other.due(NOW)
-    assert one.step([], seen_by_one[:2], now=NOW) == {1, 2}
-    assert other.step([], seen_by_other, now=NOW) == {3}
+    assert one.step([], seen_by_one[:2], now=NOW).granted == {1, 2}
+    assert other.step([], seen_by_other, now=NOW).granted == {3}
 
 
 def test_workers_that_want_the_same_do_not_lock_each_other_out(postgres_database: Database) -> None:
@@ -154,7 +154,7 @@ def test_workers_that_want_the_same_do_not_lock_each_other_out(postgres_database
             while other.execute(waits).first() is None:
                 assert not granted.done()
             other.execute(take.where(delivery.c.id == second.id))
-        assert granted.result() == {1, 2}
+        assert granted.result().granted == {1, 2}
 
 
 def test_results_and_intents_share_a_commit(three: Database) -> None:
@@ -162,7 +162,7 @@ def test_results_and_intents_share_a_commit(three: Database) -> None:
     first, second, _ = ledger.due(NOW)
     ledger.step([], [first], now=NOW)
     sent = ledger.result(first, state=DeliveryState.SENT, reply="250 ok", now=NOW)
-    assert ledger.step([sent], [second], now=NOW) == {2}
+    assert ledger.step([sent], [second], now=NOW).granted == {2}
     assert states(three) == {1: DeliveryState.SENT, 2: DeliveryState.SENDING, 3: DeliveryState.QUEUED}
 
 
@@ -174,20 +174,43 @@ def test_a_deferred_one_waits_longer_each_time(three: Database) -> None:
         ledger.step([], [pending], now=now)
         result = ledger.result(pending, state=DeliveryState.DEFERRED, reply="451 later", now=now)
         ledger.step([result], [], now=now)
-        assert result.due_at == now + backoff(attempt)
+        assert result.due_at == now + backoff(attempt, 1)
         assert 1 not in [one.id for one in ledger.due(result.due_at - timedelta(seconds=1))]
         now = result.due_at
-    assert backoff(1) < backoff(2) < backoff(3) < backoff(4) <= backoff(99)
+    assert backoff(1, 1) < backoff(2, 1) < backoff(3, 1) < backoff(4, 1) < backoff(99, 1)
 
 
-def test_after_five_days_a_deferred_one_has_failed(three: Database) -> None:
+def test_three_days_after_its_first_attempt_a_deferred_one_has_failed(three: Database) -> None:
+    """Not after it was queued: what a limit held back for a week has not been tried for a week."""
     ledger = ledger_of(three)
-    late = NOW + GIVE_UP_AFTER + timedelta(seconds=1)
-    pending = ledger.due(late)[0]
-    ledger.step([], [pending], now=late)
-    result = ledger.result(pending, state=DeliveryState.DEFERRED, reply="451 later", now=late)
-    assert result.state is DeliveryState.FAILED
-    assert result.reply == "gave up after 1 attempts in 5 days: 451 later"
+    first = NOW + timedelta(days=7)
+    for now, state in (
+        (first, DeliveryState.DEFERRED),
+        (first + GIVE_UP_AFTER, DeliveryState.DEFERRED),
+        (first + GIVE_UP_AFTER + timedelta(hours=5), DeliveryState.FAILED),
+    ):
+        (pending,) = [one for one in ledger.due(now) if one.id == 1]
+        ledger.step([], [pending], now=now)
+        result = ledger.result(pending, state=DeliveryState.DEFERRED, reply="451 later", now=now)
+        assert result.state is state
+        ledger.step([result], [], now=now)
+    assert result.reply == "gave up after 3 attempts in 3 days: 451 later"
+    # Sent again by the operator, its three days start anew.
+    with three.write() as connection:
+        assert requeue(connection, DeliveryState.FAILED, now=now) == 1
+    (pending,) = [one for one in ledger.due(now) if one.id == 1]
+    assert pending.tried_at is None
+
+
+def test_what_was_deferred_in_one_instant_does_not_come_back_in_one() -> None:
+    """Each wait is its own, the same for whoever works it out, and a quarter longer at most."""
+    for attempt in range(1, 9):
+        waits = {backoff(attempt, number) for number in range(1000)}
+        assert len(waits) > 990
+        shortest, longest = min(waits), max(waits)
+        assert longest < shortest * 1.25
+        assert longest - shortest > shortest * 0.2
+    assert backoff(3, 7) == backoff(3, 7)
 
 
 def test_what_a_killed_process_was_sending_is_in_doubt_at_once(three: Database) -> None:
@@ -234,7 +257,7 @@ def test_a_frozen_worker_finds_its_lease_gone_and_its_result_refused(three: Data
     other.leases.recover(NOW)
     again = other.due(NOW)[0]
     assert (again.id, again.attempt) == (pending.id, 1)
-    assert other.step([], [again], now=NOW) == {pending.id}
+    assert other.step([], [again], now=NOW).granted == {pending.id}
     # It comes back: it may not renew, and what it says of its attempt is not taken for the new one's.
     assert frozen.leases.renew([(pending.id, 1)]) == set()
     frozen.step([frozen.result(pending, state=DeliveryState.DEFERRED, reply="", now=NOW)], [], now=NOW)
@@ -253,7 +276,7 @@ def test_a_worker_that_comes_back_in_time_settles_the_doubt(three: Database) -> 
     other.leases.recover(NOW)
     frozen.step([frozen.result(pending, state=DeliveryState.SENT, reply="250", now=NOW)], [], now=NOW)
     assert states(three)[pending.id] is DeliveryState.SENT
-    assert other.step([], [Pending(1, 1, 1, 1, "", "", NOW)], now=NOW) == set()
+    assert other.step([], [Pending(1, 1, 1, 1, "", "")], now=NOW).granted == set()
 
 
 def test_what_is_in_doubt_is_held_where_the_operator_said_so(three: Database) -> None:
@@ -328,7 +351,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(hand=workers, pick=st.integers(0, 2))
     def take_up(self, hand: Hand, pick: int) -> None:
         chosen = [one for one in hand.seen if one.id - 1 == pick]
-        granted = hand.ledger.step([], chosen, now=self.now)
+        granted = hand.ledger.step([], chosen, now=self.now).granted
         hand.holds |= {one.id: one for one in chosen if one.id in granted}
 
     @rule(
