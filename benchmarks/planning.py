@@ -193,7 +193,8 @@ def _plan(database: Database, readers: int) -> None:
         raise SystemExit(f"{entered} deliveries, {counted} readers counted, not {readers}")
     print(f"{report.editions} editions, {report.deliveries:,} deliveries in {seconds:.1f} s")
     print(
-        f"{holding.times} transactions, the longest {holding.longest:.2f} s; asked again: {asked * 1000:.0f} ms"
+        f"{holding.times} transactions, the longest {holding.longest:.2f} s; "
+        f"asked again: {asked * 1000:.0f} ms"
     )
     print(seconds, int(peak[1]) / 1024)
 
