@@ -19,8 +19,9 @@ from database import Database
 from digests.delivery import Connection, Delivery, DeliveryReport
 from digests.editions import Planner, PlanReport
 from digests.leases import LEASE, Leases
-from digests.ledger import Ledger
+from digests.ledger import Ledger, NoteRefusals
 from digests.letters import EditionLetters
+from digests.limits import UNLIMITED, Limits
 from digests.model import WAITING, delivery, edition
 from digests.printing import edition_contents
 from digests.rendering import Publisher, RenderingError, print_edition
@@ -34,17 +35,23 @@ class Sending:
     """How mail leaves: ``connect`` makes a connection, ``connections`` of them at once.
 
     ``resend_doubtful``: what is in doubt is sent again under its Message-ID, or else held for the operator.
-    ``lease``: how long a worker that says nothing is believed to be sending.
+    ``lease``: how long a worker that says nothing is believed to be sending. ``limits``: how fast and when.
+    ``note_refusals`` is told of what failed, in the transaction that records it.
     """
 
     connect: Callable[[], Connection]
     connections: int
     resend_doubtful: bool = True
     lease: timedelta = LEASE
+    limits: Limits = UNLIMITED
+    note_refusals: NoteRefusals | None = None
 
 
 class Engine:
-    """Planning, rendering and sending over one database. ``clock`` gives the real time, for leases only."""
+    """Planning, rendering and sending over one database.
+
+    ``clock`` gives the real time, for leases and rates only.
+    """
 
     def __init__(
         self,
@@ -148,7 +155,14 @@ class Engine:
 
     def _ledger(self) -> Ledger:
         leases = Leases(self._database, clock=self._clock, length=self._sending.lease)
-        return Ledger(self._database, leases, resend_doubtful=self._sending.resend_doubtful)
+        sending = self._sending
+        return Ledger(
+            self._database,
+            leases,
+            resend_doubtful=sending.resend_doubtful,
+            limits=sending.limits,
+            note_refusals=sending.note_refusals,
+        )
 
 
 def unrendered(now: datetime) -> Select[int]:

@@ -17,11 +17,14 @@ from labelcast.settings import Settings
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from sqlalchemy import Connection as DatabaseConnection
     from starlette.applications import Starlette
 
     from digests.composing import Publisher
     from digests.delivery import Connection
     from digests.engine import Engine, Sending
+    from digests.limits import Limits
+    from digests.returns import SoftLimits
     from feeds.build import FeedBuilder
     from feeds.hubs.pinging import Pinger
     from feeds.readership import Readership
@@ -199,6 +202,30 @@ class Wiring:
 
     @cached_property
     def engine(self) -> "Engine":
+            limits=self.limits,
+            note_refusals=self._note_refusals,
+        )
+
+    def _note_refusals(
+        self, connection: "DatabaseConnection", failed: list[tuple[int, str]], now: datetime
+    ) -> None:
+        from digests.returns import note_refusals
+
+        note_refusals(connection, failed, now, limits=self.soft_limits)
+
+    @property
+    def limits(self) -> "Limits":
+        """How fast and when mail may be sent."""
+        from digests.limits import Limits
+
+        mail = self.settings.mail
+        return Limits(
+            per_second=mail.per_second,
+            per_domain_second=mail.per_domain_second,
+            per_domain=mail.connections_per_domain,
+            daily_cap=mail.daily_cap,
+            quiet=mail.quiet,
+            timezone=self.settings.timezone,
         """Digests: planned, rendered and sent."""
         from digests.editions import Planner
         from digests.engine import Engine
@@ -274,12 +301,10 @@ class Wiring:
     @cached_property
     def bounces(self) -> "BounceReader":
         """Reads mail that came back."""
-        from digests.returns import SoftLimits
         from labelcast.bounces import BounceReader
 
         settings = self.settings.bounces
-        limits = SoftLimits(bounces=settings.soft_limit, days=settings.soft_days)
-        return BounceReader(self.database, signer=self.signer, limits=limits)
+        return SoftLimits(bounces=settings.soft_limit, days=settings.soft_days)
 
     @cached_property
     def alerts(self) -> "Alerts":
@@ -294,6 +319,13 @@ class Wiring:
             site=settings.site_title,
             share=settings.alerts.share,
             connect=self.connect,
+        return BounceReader(self.database, signer=self.signer, limits=self.soft_limits)
+
+    @property
+    def soft_limits(self) -> "SoftLimits":
+        """How often mail may come back, for a reason that may pass, before its reader is suppressed."""
+        from digests.returns import SoftLimits
+
         )
 
     def scheduler(
