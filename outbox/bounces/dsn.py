@@ -76,13 +76,14 @@ def _report(block: Message) -> Report | None:
     said = header(block, "Diagnostic-Code")
     if not recipients and not any(named):
         return None
-    enhanced = find_status(status) or find_status(said)
     told = said.partition(";")[2].strip() or said or status
-    if not _is_failure(action, enhanced):
+    if not _is_failure(action, find_status(status) or find_status(said)):
         return Report.of(ReportKind.NONE, recipients, status=find_status(status), said=told)
     code = find_code(said) or find_code(status)
-    kind = verdict(code, find_status(status), f"{status} {said}")
-    return Report.of(kind, recipients, status=_telling(find_status(status), said), said=told)
+    enhanced = find_status(status)
+    # The words beside a status say something too: "5.0.0 (recipient reached disk quota)".
+    kind = verdict(code, enhanced, f"{status.replace(enhanced or '', '', 1)} {said}")
+    return Report.of(kind, recipients, status=_telling(enhanced, said), said=told)
 
 
 def _is_failure(action: str, status: str | None) -> bool:

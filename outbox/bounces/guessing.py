@@ -59,10 +59,19 @@ def _failures(tamed: bytes) -> tuple[frozenset[str], frozenset[str]]:
     logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
     lines = (line[:MAX_LINE] for line in tamed[:MAX_BYTES].split(b"\n"))
     try:
-        temporary, permanent = all_failures(parse(b"\n".join(lines)))
+        message = parse(b"\n".join(lines))
+        _take_out_enclosed(message)
+        temporary, permanent = all_failures(message)
     except Exception:  # its detectors raise whatever a malformed message leads them to
         return frozenset(), frozenset()
     return _texts_of(temporary), _texts_of(permanent)
+
+
+def _take_out_enclosed(message: Message) -> None:
+    """Empty the messages in a message: a report that somebody forwards is none."""
+    for part in parts(message):
+        if part.get_content_type() == "message/rfc822":
+            part.set_payload([Message()])
 
 
 def _texts_of(addresses: frozenset[bytes]) -> frozenset[str]:

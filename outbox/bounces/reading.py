@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from outbox.bounces import arf, dsn
 from outbox.bounces.guessing import guess
-from outbox.bounces.originals import find_original
+from outbox.bounces.originals import enclosed_messages, find_original
 from outbox.bounces.report import Original, Report, ReportKind
 from outbox.bounces.taming import header, headers, parse, parts, tame
 
@@ -35,8 +35,9 @@ def read_reports(data: bytes) -> tuple[Report, ...]:
 
 def _read(data: bytes) -> tuple[Report, ...]:
     tamed = tame(data)
-    message = parse(tamed)
-    sent_to = _sent_to(message)
+    outer = parse(tamed)
+    message = _unwrapped(outer)
+    sent_to = _sent_to(outer)
     # Complaints first: they too are multipart/report, and enclose what looks like anything.
     if (found := arf.read_arf(message)) is not None:
         original = find_original(message, more=arf.about_original(message))
@@ -48,6 +49,22 @@ def _read(data: bytes) -> tuple[Report, ...]:
     else:
         found, original = [Report(ReportKind.NONE, is_automatic=_is_automatic(message))], Original()
     return tuple(report.among(original, sent_to) for report in found)
+
+
+def _unwrapped(message: Message) -> Message:
+    """The report in a message to which a gateway added its disclaimer, and so enclosed it whole.
+
+    Only of a program's message: a report that a person forwards is none.
+    """
+    if _is_from_program(message) and not dsn.read_dsn(message):
+        for enclosed in enclosed_messages(message):
+            if dsn.read_dsn(enclosed) is not None:
+                return enclosed
+    return message
+
+
+def _is_from_program(message: Message) -> bool:
+    return bool(_IS_PROGRAM.search(header(message, "From") + " " + header(message, "Return-Path")))
 
 
 def _sent_to(message: Message) -> tuple[str, ...]:
@@ -68,7 +85,7 @@ def _answers_itself(message: Message) -> bool:
         return True
     if any(headers(message, name) for name in ("X-Autoreply", "X-Autorespond", "X-Vacation")):
         return True
-    if _IS_PROGRAM.search(header(message, "From") + " " + header(message, "Return-Path")):
+    if _is_from_program(message):
         return False
     return bool(_OUT_OF_OFFICE.search(header(message, "Subject")))
 
