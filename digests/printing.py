@@ -1,24 +1,30 @@
 """What is printed: an edition with its digest and its posts, stored or (for a preview) only drafted."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, select
 
 from digests.cadence import Cadence, Rhythm, previous_slot
 from digests.editions import news_of
-from digests.model import Digest, Edition, digest, edition, edition_post
+from digests.model import Digest, Edition, NoMail, Options, digest, edition, edition_post
 from digests.store import get_digest
 from posts.model import Post
 from posts.rules import parse
 from posts.store import get_posts, newest
 
 SAMPLE = 5
+NOTHING_CHOSEN: Mapping[str, str | None] = {}
 
 _NO_NUMBER = 0
 
 
 def edition_contents(connection: Connection, number: int) -> tuple[Digest, Edition, list[Post]]:
-    """A stored edition with its digest and its posts, newest first; ``LookupError`` if there is none."""
+    """A stored edition with its digest and its posts, in the order they are shown in.
+
+    Raises ``LookupError`` if there is none.
+    """
     row = connection.execute(select(edition).where(edition.c.id == number)).first()
     if row is None:
         raise LookupError(f"edition {number} is not there: `labelcast deliveries list` names those that are")
@@ -36,42 +42,73 @@ def edition_contents(connection: Connection, number: int) -> tuple[Digest, Editi
         row.folded,
         row.created_at,
         tuple(post_ids),
+        row.content,
+        row.form,
+        options_of(row.options),
+        row.reason and NoMail(row.reason),
     )
     return get_digest(connection, slug), its, get_posts(connection, post_ids)
 
 
+def options_of(stored: Mapping[str, Any]) -> Options:
+    """Options from the JSON they are stored as; what is not there is as it was before there were any."""
+    return Options(**{name: stored[name] for name in Options.__slots__ if name in stored})
+
+
 def draft_edition(
-    connection: Connection, its: Digest, *, at: datetime, rhythm: Rhythm, labels: tuple[str, ...] = ()
+    connection: Connection,
+    its: Digest,
+    *,
+    at: datetime,
+    rhythm: Rhythm,
+    labels: tuple[str, ...] = (),
+    chosen: Mapping[str, str | None] = NOTHING_CHOSEN,
 ) -> tuple[Edition, list[Post]]:
     """What a reader of this rhythm would get at ``at``, not stored: the news since the slot before.
 
     For the instant cadence it is the news of the last day. The list is empty when there is no news.
+    ``chosen``: their ``language``, ``content`` and ``form``, where these are not the digest's own. The
+    introduction that is pinned to the digest stands in it.
     """
     instant = rhythm.cadence is Cadence.INSTANT
     start = at - timedelta(days=1) if instant else previous_slot(rhythm, at - timedelta(microseconds=1))
     post_ids = news_of(connection, its, start, at, labels)
-    return _draft(its, start, at, labels, post_ids), get_posts(connection, post_ids)
+    return _draft(its, (start, at), labels, post_ids, chosen), get_posts(connection, post_ids)
 
 
-def sample_edition(connection: Connection, its: Digest, *, at: datetime) -> tuple[Edition, list[Post]]:
+def sample_edition(
+    connection: Connection,
+    its: Digest,
+    *,
+    at: datetime,
+    chosen: Mapping[str, str | None] = NOTHING_CHOSEN,
+) -> tuple[Edition, list[Post]]:
     """An edition of the newest posts under a digest's rule, news or not: what its mail would look like."""
     posts = get_posts(connection, newest(connection, parse(its.rule), limit=SAMPLE))
+    if its.sort == "oldest":
+        posts.reverse()
     start = at - timedelta(days=7)
-    return _draft(its, start, at, (), tuple(post.id for post in posts)), posts
+    return _draft(its, (start, at), (), tuple(post.id for post in posts), chosen), posts
 
 
 def _draft(
-    its: Digest, start: datetime, at: datetime, labels: tuple[str, ...], post_ids: tuple[int, ...]
+    its: Digest,
+    window: tuple[datetime, datetime],
+    labels: tuple[str, ...],
+    post_ids: tuple[int, ...],
+    chosen: Mapping[str, str | None],
 ) -> Edition:
     return Edition(
         _NO_NUMBER,
         its.id,
-        start,
-        at,
+        *window,
         labels,
-        its.language,
+        chosen.get("language") or its.language,
         its.template,
         folded=False,
-        created_at=at,
+        created_at=window[1],
         post_ids=post_ids,
+        content=chosen.get("content") or its.content,
+        form=chosen.get("form") or "html",
+        options=Options(its.max_posts, its.sort, its.grouping, its.introduction),
     )

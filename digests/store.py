@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Unpack
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
@@ -28,6 +28,7 @@ from digests.offer import (
     reader_cadence,
     reader_rhythm,
 )
+from digests.shape import SHAPE, Shape, check_shape
 from subscribers.model import SubscriptionState, subscription
 
 __all__ = [
@@ -62,12 +63,14 @@ def add_digest(
     template: str = "digest",
     max_age: timedelta = MAX_AGE,
     max_lateness: timedelta | None = None,
+    **shape: Unpack[Shape],
 ) -> Digest:
     """Store a new digest.
 
     ``at`` is as ``parse_at`` reads it (Monday, the 1st, 08:00 where it leaves something open); ``cadences``
     are those a reader may choose (None: all); ``max_lateness`` is the cadence's of ``MAX_LATENESS`` where it
-    is None. Raises ``DigestError``, ``CadenceError`` or ``posts.rules.RuleError``; nothing is stored then.
+    is None; ``shape`` is how much of what it shows. Raises ``DigestError``, ``CadenceError`` or
+    ``posts.rules.RuleError``; nothing is stored then.
     """
     its = Cadence.parse(cadence)
     offered = check_cadences(its, cadences)
@@ -88,6 +91,7 @@ def add_digest(
         max_age=check_span("max_age", max_age, least=_SECOND),
         max_lateness=_lateness(max_lateness, its),
         created_at=now,
+        **check_shape(shape),
     )
     if find_digest(connection, slug) is not None:
         raise DigestError(f"digest {slug!r} is there already: choose another slug, or remove it first")
@@ -131,11 +135,13 @@ def update_digest(
     template: str | None = None,
     max_age: timedelta | None = None,
     max_lateness: timedelta | None = None,
+    **shape: Unpack[Shape],
 ) -> Digest:
     """Change what is given of a digest and return it; raises as ``add_digest`` does, with nothing changed.
 
     When its rhythm changes, its subscriptions lose their next slot: the next tick gives them one of the new
-    rhythm. Their windows go on where they ended.
+    rhythm. Their windows go on where they ended. Who waits for more posts is looked at anew when another
+    number of them is enough.
     """
     old = get_digest(connection, slug)
     its = Cadence.parse(cadence or old.cadence)
@@ -156,13 +162,22 @@ def update_digest(
         template=old.template if template is None else check_template(template),
         max_age=old.max_age if max_age is None else check_span("max_age", max_age, least=_SECOND),
         max_lateness=_lateness(lateness if max_lateness is None else max_lateness, its),
+        **check_shape(shape),
     )
     connection.execute(update(digest).where(digest.c.id == old.id).values(_values(new)))
-    if reader_rhythm(new) != reader_rhythm(old):
-        connection.execute(
-            update(subscription).where(subscription.c.digest_id == old.id).values(next_slot=None)
-        )
+    _rearm(connection, old, new)
     return new
+
+
+def _rearm(connection: Connection, old: Digest, new: Digest) -> None:
+    """Take their slot from the subscriptions of a digest that a change of it makes another."""
+    theirs = subscription.c.digest_id == old.id
+    if reader_rhythm(new) == reader_rhythm(old):
+        if new.min_posts == old.min_posts:
+            return
+        # Without slots, it tells up to where there were too few posts.
+        theirs &= func.coalesce(subscription.c.cadence, new.cadence) == Cadence.INSTANT
+    connection.execute(update(subscription).where(theirs).values(next_slot=None))
 
 
 def remove_digest(connection: Connection, slug: str, *, force: bool = False) -> int:
@@ -227,4 +242,7 @@ def _digest(row: Row[Any]) -> Digest:
         max_age=row.max_age_seconds * _SECOND,
         max_lateness=row.max_lateness_seconds * _SECOND,
         created_at=row.created_at,
+        introduction=row.introduction,
+        introduced_at=row.introduced_at,
+        **{name: getattr(row, name) for name in SHAPE},
     )
