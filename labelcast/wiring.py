@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from subscribers.tokens import TokenSigner
     from web.app import FeedServing
     from web.counting import Counting
+    from web.readerlinks import ReaderLinks
 
 # Of the database's pages for a connection, and of rendered entries; more makes a build no faster.
 ECONOMY_BYTES = 6 * 1024 * 1024
@@ -264,7 +265,16 @@ class Wiring:
             serving=self.serving,
             counting=self.counting,
             signup_url=self.settings.web.signup_url or None,
+            reader_links=self.reader_links,
         )
+
+    @property
+    def reader_links(self) -> "ReaderLinks":
+        """What the pages behind mails' links need."""
+        from labelcast.readers import suppression_salt
+        from web.readerlinks import ReaderLinks
+
+        return ReaderLinks(signer=self.signer, salt=suppression_salt, now=lambda: datetime.now(UTC))
 
     @property
     def serving(self) -> "FeedServing":

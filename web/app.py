@@ -20,6 +20,8 @@ from feeds.build import FeedBuilder
 from feeds.selection import changes
 from feeds.site import FeedSite
 from posts.blog import BlogMissing
+from web.archive import ArchivePages
+from web.confirming import ConfirmingPages
 from web.counting import Counting
 from web.feedlist import FeedListPages
 from web.feeds import FeedPages, Renamed
@@ -27,12 +29,15 @@ from web.freshness import Freshness
 from web.front import FrontPage
 from web.health import Health
 from web.labels import LabelPages
+from web.leaving import LeavingPages
 from web.metrics import Metrics
 from web.missing import Missing
 from web.outbox import OutboxPages
 from web.pages import Pages
 from web.permalink import PostPages
 from web.polling import Polling
+from web.preferences import PreferencesPages
+from web.readerlinks import Doors, ReaderLinks
 from web.resolving import Addresses, Resolver
 from web.shortway import Note, ShortWay
 
@@ -83,13 +88,15 @@ def create_app(
     serving: FeedServing = FeedServing(),
     counting: Counting | None = None,
     signup_url: str | None = None,
+    reader_links: ReaderLinks | None = None,
 ) -> Starlette:
     """The application over one database; nothing is connected to by making it.
 
     ``timezone`` is where the days of the date headings begin. ``trouble`` tells in one line what is wrong
     with the scheduler (None: nothing) and is asked by ``/readyz``. ``outbox`` is a Maildir whose mail is
     shown at ``/outbox`` to anyone who can reach it: for the demo, never for readers' mail. ``counting`` holds
-    what ``/metrics`` tells of this process. ``signup_url`` as in ``Pages``.
+    what ``/metrics`` tells of this process. ``signup_url`` as in ``Pages``. ``reader_links``: what the links
+    in mail are read with (None: there are no such pages).
     """
     counting = counting or Counting()
     pages = Pages.of(
@@ -113,10 +120,15 @@ def create_app(
         *LabelPages(database, pages, missing).routes(),
         *PostPages(database, pages, missing).routes(),
         *FeedListPages(builder).routes(),
+        *ArchivePages(database, pages, missing).routes(),
         *Health(database, trouble).routes(),
         *Metrics(builder, counting, now=lambda: datetime.now(UTC), clock=monotonic).routes(),
         Route("/style.css", pages.style),
     ]
+    if reader_links is not None:
+        doors = Doors(database, pages, missing, reader_links)
+        for door in (LeavingPages(doors), ConfirmingPages(doors), PreferencesPages(doors)):
+            routes += door.routes()
     if outbox is not None:
         routes += OutboxPages(outbox, pages).routes()
     return Site(

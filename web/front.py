@@ -12,6 +12,7 @@ from database import Database
 from feeds.selection import ALL, public_feeds
 from posts.authors import authors
 from posts.store import labels
+from web.digestlinks import digest_links
 from web.links import Links
 from web.pages import Pages
 from web.structured import as_json_ld, blog
@@ -48,6 +49,7 @@ def front_page(connection: Connection, pages: Pages, links: Links) -> dict[str, 
         "labels": [label for label in labels(connection) if label.posts],
         "own": own,
         "authors": writers if len(writers) > 1 else [],
+        "digests": digest_links(connection, links),
         "feeds": links.all_feeds,
         "signup": pages.signup(links, None),
         "canonical": links.site.home_url,

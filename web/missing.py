@@ -50,6 +50,12 @@ class Missing:
             return self._missing(request, "This post is gone", "It was withdrawn.", status=410)
         return self.nothing(request)
 
+    def edition(self, request: Request) -> Response:
+        """An edition that was mailed and is no longer to be read by everybody."""
+        return self._missing(
+            request, "This edition is gone", "A post in it is for some readers only now.", status=410
+        )
+
     def rule(self, request: Request, why: str) -> Response:
         """A rule in the address that cannot be a feed's: 404, and why in a line."""
         return self._missing(request, "No such page", why)
@@ -79,7 +85,13 @@ class Missing:
 
     def unavailable(self, request: Request, error: Exception) -> Response:
         """The database cannot be read: it may be back in a moment."""
-        log.warning("database unavailable", path=request.url.path, error=" ".join(str(error).split()))
+        log.warning("database unavailable", path=_loggable(request), error=" ".join(str(error).split()))
         answer = self.pages.render(request, "unavailable.html", status=503)
         answer.headers["Retry-After"] = "30"
         return answer
+
+
+def _loggable(request: Request) -> str:
+    """The path asked for, without the token of a reader's link: whoever reads logs must not act for them."""
+    path = request.url.path
+    return f"{path.rpartition('/')[0]}/…" if "token" in request.path_params else path
