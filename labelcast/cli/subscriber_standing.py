@@ -1,4 +1,4 @@
-"""``labelcast subscribers show``, ``suppress``, ``lift``, ``erase``: one reader, and whether mail goes there."""
+"""``labelcast subscribers show``, ``suppress``, ``lift`` and ``erase``: a reader, or who is to be none."""
 
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
