@@ -19,6 +19,7 @@ from labelcast.doctor_dns import Answers, mail_records
 from labelcast.settings import Settings, SettingsError, load_settings
 from outbox.dkim import Signer, make_signers
 from outbox.dkimkeys import DkimError
+from outbox.sendmail import sendmail_command
 from outbox.smtp import SmtpConnection, SmtpSettings, TransportError
 from templates import environment
 
@@ -65,7 +66,7 @@ def examine(config: Path | None, *, now: Callable[[], datetime], answers: Answer
         return
     yield Finding("settings", Health.OK, f"read; site_url is {settings.site_url}")
     yield from _database(settings, now)
-    yield _transport(settings)
+    yield from map(_transport, settings.mail.transport)
     signers, signing = _signing(settings)
     yield from signing
     yield from mail_findings(settings, answers, signers)
@@ -151,14 +152,17 @@ def _clock(database: Database, now: Callable[[], datetime]) -> Finding:
     return Finding("clock", Health.PROBLEM, said)
 
 
-def _transport(settings: Settings) -> Finding:
-    transport = settings.mail.transport[0]
+def _transport(transport: str) -> Finding:
+    """How one way out stands."""
     if transport.startswith("maildir:"):
         return _maildir(Path(transport.removeprefix("maildir:")))
+    if transport.startswith("sendmail:"):
+        return _sendmail(transport.removeprefix("sendmail:"))
+    server = SmtpSettings.parse(transport)
     try:
-        return Finding("mail", Health.OK, asyncio.run(_greet(SmtpSettings.parse(transport))))
+        return Finding("mail", Health.OK, asyncio.run(_greet(server)))
     except (TransportError, TimeoutError) as error:
-        said = str(error) or f"no answer within {SMTP_SECONDS:.0f} seconds: see mail.transport"
+        said = str(error) or f"{server}: no answer within {SMTP_SECONDS:.0f} seconds: see mail.transport"
         return Finding("mail", Health.PROBLEM, said)
 
 
@@ -170,13 +174,23 @@ def _maildir(folder: Path) -> Finding:
     return Finding("mail", Health.PROBLEM, said)
 
 
+def _sendmail(written: str) -> Finding:
+    program = sendmail_command(written)[0]
+    if os.access(program, os.X_OK):
+        return Finding("mail", Health.OK, f"through the program {program}")
+    return Finding(
+        "mail", Health.PROBLEM, f"{program}: no such program: install one, or change mail.transport"
+    )
+
+
 async def _greet(settings: SmtpSettings) -> str:
     """Connect, secure and log in as sending would, and leave without a message."""
     connection = SmtpConnection(settings)
     async with asyncio.timeout(SMTP_SECONDS):
         await connection.open()
         await connection.close()
-    return f"{settings.host}:{settings.port} lets us in"
+    backup = ", a backup" if settings.weight == 0 else ""
+    return f"{settings.host}:{settings.port} lets us in{backup}"
 
 
 def _signing(settings: Settings) -> tuple[tuple[Signer, ...], list[Finding]]:
@@ -202,7 +216,7 @@ def _strength(signer: Signer) -> Finding:
 
 def mail_findings(settings: Settings, answers: Answers, signers: Sequence[Signer] = ()) -> Iterator[Finding]:
     """The DNS records that big receivers want: SPF, DKIM, DMARC. None is needed for a Maildir."""
-    if settings.mail.transport[0].startswith("maildir:"):
+    if all(transport.startswith("maildir:") for transport in settings.mail.transport):
         yield Finding("dns", Health.UNCHECKED, "mail goes into a folder")
         return
     for what, found, said in mail_records(settings.mail.sender, answers, signers):

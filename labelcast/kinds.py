@@ -69,8 +69,17 @@ def _transport(value: str) -> str:
         except SmtpUrlError as error:
             raise ValueError(str(error).removeprefix("transport: ")) from error
         return value
+    if value.startswith("sendmail:"):
+        from outbox.sendmail import sendmail_command  # noqa: PLC0415 # few commands send
+        from outbox.smtpoptions import SmtpUrlError  # noqa: PLC0415 # the same
+
+        try:
+            sendmail_command(value.removeprefix("sendmail:"))
+        except SmtpUrlError as error:
+            raise ValueError(str(error).removeprefix("transport: ")) from error
+        return value
     # The value is not repeated: it may hold a password.
-    raise ValueError("write maildir:FOLDER, smtp://user:password@host:port or smtps://…")
+    raise ValueError("write maildir:FOLDER, smtp://user:password@host:port, smtps://… or sendmail:")
 
 
 def _transports(values: tuple[str, ...]) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from labelcast.bounces import BounceReader
     from labelcast.publishing import SitePublisher
     from outbox.dkim import Signer
+    from outbox.servers import Servers
     from scheduler import Duty, Scheduler
     from subscribers.returnpath import ReturnPaths
     from subscribers.tokens import TokenSigner
@@ -176,14 +177,20 @@ class Wiring:
         return make_signers(domain=dkim.domain, keys=dkim.keys, sender=self.sender)
 
     def connect(self) -> "Connection":
-        """A way out for mail, not open yet; raises ``SmtpUrlError`` when the setting is none."""
-        from outbox.maildir import Maildir
-        from outbox.smtp import SmtpConnection, SmtpSettings
+        """A way out for mail, not open yet: a connection to one of the servers."""
+        return self.servers.connection()
 
-        scheme, _, folder = self.settings.mail.transport[0].partition(":")
-        if scheme == "maildir":
-            return Maildir(Path(folder))
-        return SmtpConnection(SmtpSettings.parse(self.settings.mail.transport[0]))
+    @cached_property
+    def servers(self) -> "Servers":
+        """The servers that mail goes through; raises ``SmtpUrlError`` when a setting names none."""
+        import secrets
+        import time
+
+        from outbox.servers import Servers
+        from outbox.ways import server_of
+
+        ways = [server_of(one) for one in self.settings.mail.transport]
+        return Servers(ways, clock=time.monotonic, start=secrets.randbelow(1000))
 
     @property
     def sending(self) -> "Sending":

@@ -10,7 +10,7 @@ def chunks(data: bytes, *, split: bool) -> list[bytes]:
     With ``split`` the first line goes in a BDAT before it. ``data`` is as for DATA: CRLF line ends, dots
     stuffed if there were any; a missing last line end is put there.
     """
-    data = _unstuffed(data)
+    data = unstuffed(data)
     if not data.endswith(b"\r\n"):
         data += b"\r\n"
     if not split:
@@ -23,7 +23,7 @@ def _last(octets: bytes) -> bytes:
     return b"BDAT %d LAST\r\n%b" % (len(octets), octets)
 
 
-def _unstuffed(data: bytes) -> bytes:
+def unstuffed(data: bytes) -> bytes:
     """Without the dot that DATA wants before a line's own: spliced messages have none, and cost one look."""
     if data.startswith(b"."):
         data = data[1:]
