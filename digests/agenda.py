@@ -107,6 +107,13 @@ def due_batch(
     return Batch(groups, sum(row.readers for row in rows), max((row.last for row in rows), default=0))
 
 
+def count_readers(connection: Connection) -> dict[int, int]:
+    """How many readers each digest has, by its number; one without readers is left out."""
+    query = subscriptions(subscription.c.digest_id, func.count().label("readers"))
+    query = query.group_by(subscription.c.digest_id)
+    return {row.digest_id: row.readers for row in connection.execute(query)}
+
+
 def subscriptions(*columns: ColumnElement[Any]) -> Select[Any]:
     """Of active subscriptions of confirmed readers, each with its digest."""
     return (

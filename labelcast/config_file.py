@@ -49,7 +49,13 @@ DIGEST_KEYS = {
     "template": str,
     "max_age_days": float,
     "max_lateness_hours": float,
+    "content": str,
+    "min_posts": int,
+    "max_posts": int,
+    "order": str,
+    "group_by": str,
 }
+_DIGEST_ARGUMENTS = {"order": "sort", "group_by": "grouping"}
 
 
 _KINDS = {
@@ -155,7 +161,7 @@ def _feed_table(row: Any) -> dict[str, Any]:
 
 
 def _digest_table(digest: Digest) -> dict[str, Any]:
-    return {
+    table = {
         "rule": digest.rule,
         "title": digest.title,
         "cadence": str(digest.cadence),
@@ -166,7 +172,12 @@ def _digest_table(digest: Digest) -> dict[str, Any]:
         "template": digest.template,
         "max_age_days": _number(digest.max_age / timedelta(days=1)),
         "max_lateness_hours": _number(digest.max_lateness / timedelta(hours=1)),
+        "content": digest.content,
+        "min_posts": digest.min_posts,
+        "order": digest.sort,
+        "group_by": digest.grouping,
     }
+    return table if digest.max_posts is None else table | {"max_posts": digest.max_posts}
 
 
 def _number(value: float) -> int | float:
@@ -200,7 +211,7 @@ def _apply_digest(
 
 def _options(table: Mapping[str, Any]) -> dict[str, Any]:
     """A table's values as the arguments they are to ``add_digest`` and ``update_digest``."""
-    options = dict(table)
+    options = {_DIGEST_ARGUMENTS.get(key, key): value for key, value in table.items()}
     if "max_age_days" in options:
         options["max_age"] = timedelta(days=options.pop("max_age_days"))
     if "max_lateness_hours" in options:

@@ -181,7 +181,9 @@ def test_digests_can_be_offered_previewed_and_removed(command: Command, filled: 
     )
     assert offered.code == 0, offered.err
     assert offered.err == "digest weekly: added, weekly, Monday 08:00 America/Regina, with the rule Bees\n"
-    assert command("digests").text == "weekly\tWeekly\tBees\tweekly, Monday 08:00 America/Regina\n"
+    listed = command("digests").text
+    assert listed.startswith("weekly\tWeekly\tBees\tweekly, Monday 08:00 America/Regina\t")
+    assert listed.endswith("T14:00:00Z\t0\n")
     (digest,) = command("digests", "--json").json
     assert digest["rule"] == "Bees"
     assert digest["cadence"] == "weekly"

@@ -1,11 +1,31 @@
 """``labelcast digests``: what is offered by email."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from labelcast.cli.digest_changing import change, introduce
+from labelcast.cli.digest_options import (
+    AsJson,
+    At,
+    Content,
+    Grouping,
+    Language,
+    MaxAge,
+    MaxLateness,
+    MaxPosts,
+    MinPosts,
+    Offer,
+    Order,
+    Slug,
+    Template,
+    Timezone,
+    Title,
+    offered,
+    said,
+)
 from labelcast.cli.errors import CommandFailed
 from labelcast.cli.opening import moment, opened
 from labelcast.cli.output import answer_bytes, answer_json, answer_table, say
@@ -14,10 +34,7 @@ from labelcast.cli.rules import read_rule
 if TYPE_CHECKING:
     from digests.model import Digest
 
-app = typer.Typer(help="List digests; add, remove and preview them.", rich_markup_mode=None)
-
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-Slug = Annotated[str, typer.Argument(metavar="SLUG", help="The digest's slug.")]
+app = typer.Typer(help="List digests; add, change, remove and preview them.", rich_markup_mode=None)
 
 
 class PreviewFormat(StrEnum):
@@ -34,19 +51,38 @@ def _default(context: typer.Context, *, as_json: AsJson = False) -> None:
         list_digests(context, as_json=as_json)
 
 
+app.command("set")(change)
+app.command("introduce")(introduce)
+
+
 @app.command("list")
 def list_digests(context: typer.Context, *, as_json: AsJson = False) -> None:
-    """List all digests."""
+    """List all digests: when each comes next, and how many read it."""
     from digests import store
+    from digests.agenda import count_readers
     from digests.cadence import describe
 
+    now = moment(None)
     with opened(context) as wiring, wiring.database.read() as connection:
         found = store.list_digests(connection)
+        readers = count_readers(connection)
     if as_json:
-        answer_json([_document(digest) for digest in found])
-    else:
-        columns = ("slug", "title", "rule", "when")
-        answer_table(columns, [(d.slug, d.title, d.rule, describe(store.reader_rhythm(d))) for d in found])
+        answer_json([_document(its, now, readers.get(its.id, 0)) for its in found])
+        return
+    answer_table(
+        ("slug", "title", "rule", "when", "next", "readers"),
+        [
+            (
+                its.slug,
+                its.title,
+                its.rule,
+                describe(store.reader_rhythm(its)),
+                _next(its, now),
+                readers.get(its.id, 0),
+            )
+            for its in found
+        ],
+    )
 
 
 @app.command("add")
@@ -58,62 +94,42 @@ def add(
     cadence: Annotated[
         str, typer.Option("--cadence", metavar="C", help="instant, daily, weekly or monthly.")
     ] = "weekly",
-    at: Annotated[
-        str | None,
-        typer.Option("--at", metavar="AT", help="When: 08:00, 'mon 08:00', '15 08:00', 'last 08:00'."),
-    ] = None,
-    timezone: Annotated[
-        str | None, typer.Option("--timezone", metavar="Z", help="Where it is then, else as in the settings.")
-    ] = None,
-    title: Annotated[str | None, typer.Option("--title", metavar="T", help="Its title.")] = None,
-    language: Annotated[
-        str | None, typer.Option("--language", metavar="TAG", help="Its language, else as in the settings.")
-    ] = None,
-    offer: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--offer", metavar="C", help="A cadence that readers may choose; else they may choose any."
-        ),
-    ] = None,
-    template: Annotated[
-        str, typer.Option("--template", metavar="NAME", help="The folder of its templates.")
-    ] = "digest",
-    max_age: Annotated[
-        float | None,
-        typer.Option("--max-age", min=0, max=3660, metavar="DAYS", help="A post older than this is no news."),
-    ] = None,
-    max_lateness: Annotated[
-        float | None,
-        typer.Option(
-            "--max-lateness",
-            min=1,
-            max=87840,
-            metavar="HOURS",
-            help="Later than this, it comes with the next one.",
-        ),
-    ] = None,
+    at: At = None,
+    timezone: Timezone = None,
+    title: Title = None,
+    language: Language = None,
+    offer: Offer = None,
+    template: Template = None,
+    max_age: MaxAge = None,
+    max_lateness: MaxLateness = None,
+    content: Content = None,
+    min_posts: MinPosts = None,
+    max_posts: MaxPosts = None,
+    order: Order = None,
+    group_by: Grouping = None,
 ) -> None:
     """Offer a digest."""
     from digests import store
     from digests.cadence import describe
-    from digests.offer import MAX_AGE
 
     with opened(context) as wiring, wiring.database.write() as connection:
-        digest = store.add_digest(
-            connection,
-            slug,
-            rule=str(read_rule(connection, rule)),
-            now=moment(None),
-            title=title,
-            cadence=cadence,
-            cadences=[cadence, *offer] if offer else None,
+        options = said(
             at=at,
             timezone=timezone or wiring.settings.timezone,
+            title=title,
             language=language or wiring.settings.language,
+            cadences=offered(cadence, offer),
             template=template,
-            max_age=MAX_AGE if max_age is None else timedelta(days=max_age),
-            max_lateness=None if max_lateness is None else timedelta(hours=max_lateness),
+            max_age=max_age,
+            max_lateness=max_lateness,
+            content=content,
+            min_posts=min_posts,
+            max_posts=max_posts,
+            sort=order,
+            grouping=group_by,
         )
+        found = str(read_rule(connection, rule))
+        digest = store.add_digest(connection, slug, rule=found, cadence=cadence, now=moment(None), **options)
     say(f"digest {slug}: added, {describe(store.reader_rhythm(digest))}, with the rule {digest.rule}")
 
 
@@ -161,19 +177,36 @@ def preview(
     answer_bytes(body)
 
 
-def _document(digest: "Digest") -> dict[str, object]:
+def _next(its: "Digest", now: datetime) -> datetime | None:
+    """The next slot of a digest's own rhythm; None: it comes whenever there is news."""
+    from digests.cadence import Cadence, next_slot
+    from digests.store import reader_rhythm
+
+    return None if its.cadence == Cadence.INSTANT else next_slot(reader_rhythm(its), now)
+
+
+def _document(its: "Digest", now: datetime, readers: int) -> dict[str, object]:
     from digests.store import digest_at
 
     return {
-        "slug": digest.slug,
-        "title": digest.title,
-        "rule": digest.rule,
-        "cadence": digest.cadence,
-        "at": digest_at(digest),
-        "timezone": digest.timezone,
-        "cadences": digest.cadences,
-        "language": digest.language,
-        "template": digest.template,
-        "max_age_days": digest.max_age / timedelta(days=1),
-        "max_lateness_hours": digest.max_lateness / timedelta(hours=1),
+        "slug": its.slug,
+        "title": its.title,
+        "rule": its.rule,
+        "cadence": its.cadence,
+        "at": digest_at(its),
+        "timezone": its.timezone,
+        "cadences": its.cadences,
+        "language": its.language,
+        "template": its.template,
+        "max_age_days": its.max_age / timedelta(days=1),
+        "max_lateness_hours": its.max_lateness / timedelta(hours=1),
+        "content": its.content,
+        "min_posts": its.min_posts,
+        "max_posts": its.max_posts,
+        "order": its.sort,
+        "group_by": its.grouping,
+        "introduction": its.introduction,
+        "introduced_at": its.introduced_at,
+        "next_slot": _next(its, now),
+        "readers": readers,
     }
