@@ -202,14 +202,6 @@ class Wiring:
             connect=self.connect,
             connections=settings.mail.connections,
             resend_doubtful=settings.in_doubt == "resend",
-        )
-
-    def machine_time(self) -> datetime:
-        """What this machine takes for the time: leases go by it, and limits a second."""
-        return datetime.now(UTC)
-
-    @cached_property
-    def engine(self) -> "Engine":
             limits=self.limits,
             note_refusals=self._note_refusals,
         )
@@ -234,6 +226,14 @@ class Wiring:
             daily_cap=mail.daily_cap,
             quiet=mail.quiet,
             timezone=self.settings.timezone,
+        )
+
+    def machine_time(self) -> datetime:
+        """What this machine takes for the time: leases go by it, and limits a second."""
+        return datetime.now(UTC)
+
+    @cached_property
+    def engine(self) -> "Engine":
         """Digests: planned, rendered and sent."""
         from digests.editions import Planner
         from digests.engine import Engine
@@ -320,6 +320,13 @@ class Wiring:
         """Reads mail that came back."""
         from labelcast.bounces import BounceReader
 
+        return BounceReader(self.database, signer=self.signer, limits=self.soft_limits)
+
+    @property
+    def soft_limits(self) -> "SoftLimits":
+        """How often mail may come back, for a reason that may pass, before its reader is suppressed."""
+        from digests.returns import SoftLimits
+
         settings = self.settings.bounces
         return SoftLimits(bounces=settings.soft_limit, days=settings.soft_days)
 
@@ -336,13 +343,7 @@ class Wiring:
             site=settings.site_title,
             share=settings.alerts.share,
             connect=self.connect,
-        return BounceReader(self.database, signer=self.signer, limits=self.soft_limits)
-
-    @property
-    def soft_limits(self) -> "SoftLimits":
-        """How often mail may come back, for a reason that may pass, before its reader is suppressed."""
-        from digests.returns import SoftLimits
-
+            signers=self.signers,
         )
 
     def scheduler(
