@@ -69,11 +69,16 @@ class Reading:
 
     def dump(self) -> dict[str, list[str]]:
         """All rows there are."""
-        with self.database.read() as connection:
-            return {
-                table.name: sorted(repr(tuple(row)) for row in connection.execute(select(table)))
-                for table in metadata.sorted_tables
-            }
+        return dump(self.database)
+
+
+def dump(database: Database) -> dict[str, list[str]]:
+    """All rows of all tables."""
+    with database.read() as connection:
+        return {
+            table.name: sorted(repr(tuple(row)) for row in connection.execute(select(table)))
+            for table in metadata.sorted_tables
+        }
 
 
 def reading(blog: FeedsBlog, **options: Any) -> Reading:
