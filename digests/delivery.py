@@ -14,7 +14,7 @@ from digests.commits import Commits
 from digests.lane import DeliveryReport, Lane, Run
 from digests.ledger import Ledger
 from digests.outside import Connection, Letters
-from digests.supply import Supply
+from digests.supply import LOOK_SECONDS, Supply
 
 __all__ = ["Connection", "Delivery", "DeliveryReport", "Letters"]
 
@@ -76,8 +76,18 @@ class Delivery:
             is_over=self._run.is_over,
         )
         await supply.begin()
+        watch = asyncio.create_task(self._watch_the_hours(commits))
         lanes = [Lane(self._run, commits, supply) for _ in range(min(self._lanes, len(supply.waiting)))]
         # No task group: it would break off the messages of all lanes for an error in one.
         ended = await asyncio.gather(*(lane.send_all() for lane in lanes), return_exceptions=True)
+        watch.cancel()
         await supply.close()
         return ended
+
+    async def _watch_the_hours(self, commits: Commits) -> None:
+        """End the run when quiet hours begin."""
+        while self._ledger.limits.quiet:
+            until = self._ledger.limits.quiet_until(commits.moment())
+            if until is not None:
+                self._run.hold(until)
+            await asyncio.sleep(LOOK_SECONDS)

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -79,6 +79,11 @@ class Run:
     def is_over(self) -> bool:
         """Whether no other message is to be begun."""
         return self.is_ending or self.enough()
+
+    def hold(self, until: datetime) -> None:
+        """End it: a limit holds back all that is left."""
+        self.is_ending = True
+        self.report.held_until = until
 
 
 class Lane:
@@ -200,8 +205,9 @@ class Lane:
             return
         self._supply.put_back(pending)
         if seconds > PATIENCE_SECONDS:
-            run.is_ending = True
-            run.report.held_until = hold.until
+            # By the run's own clock, which may be a rehearsal's.
+            until = self._commits.moment() + timedelta(seconds=seconds + 0.5)
+            run.hold(until.replace(microsecond=0))
         else:
             await self._supply.pause(seconds)
 

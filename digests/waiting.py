@@ -1,9 +1,9 @@
 """What waits in memory to be sent, domain by domain, and whose turn it is. Decisions only; time is handed in.
 
 A slow domain must not keep the others from being sent to. So a domain may have only as many lanes as are free
-at the moment, with the one it asks for: alone among others it comes to half of them, two slow ones to a third
-each, and some lane is always left (the dynamic threshold of shared-memory switches; Choudhury and Hahne,
-1998). Nothing is held back by that when nobody else waits.
+at the moment: one takes half of them at most, a second slow one half of the rest, and so on (the dynamic
+threshold of shared-memory switches; Choudhury and Hahne, 1998). Nothing is held back by that when nobody else
+waits.
 """
 
 from collections import Counter, deque

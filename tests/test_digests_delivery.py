@@ -15,6 +15,7 @@ from digests.delivery import Delivery, DeliveryReport, Letters
 from digests.leases import Leases
 from digests.ledger import Ledger, Pending, Result, Taken
 from digests.letters import EditionLetters
+from digests.limits import UNLIMITED, Limits
 from digests.model import DeliveryState, delivery, digest, edition
 from digests.store import remove_digest
 from outbox.marks import MessageError
@@ -35,6 +36,10 @@ class FakeServer:
     most_open: int = 0
     refuses: int = 0
     before_data: Callable[[str], None] = lambda _recipient: None
+    # Recipients whose messages are not answered before so many others were accepted.
+    slow: Callable[[str], bool] = lambda _recipient: False
+    after: int = 0
+    accepts: asyncio.Event = field(default_factory=asyncio.Event)
 
     def connect(self) -> "FakeConnection":
         return FakeConnection(self)
@@ -84,7 +89,12 @@ class FakeConnection:
             self.server.accepted.append(recipient)
             return Outcome("in_doubt", "the connection was lost after the final dot")
         if verdict == "sent":
+            async with asyncio.timeout(60):
+                while self.server.slow(recipient) and len(self.server.accepted) < self.server.after:
+                    await self.server.accepts.wait()
             self.server.accepted.append(recipient)
+            if len(self.server.accepted) >= self.server.after:
+                self.server.accepts.set()
             return Outcome("sent", "250 2.0.0 Ok")
         return Outcome("deferred" if verdict.startswith("4") else "failed", verdict)
 
@@ -156,9 +166,9 @@ def fill(database: Database, readers: int) -> None:
         )
 
 
-def ledger_of(database: Database, *, resend: bool = True) -> Ledger:
+def ledger_of(database: Database, *, resend: bool = True, limits: Limits = UNLIMITED) -> Ledger:
     leases = Leases(database, clock=lambda: datetime.now(UTC))
-    return Ledger(database, leases, resend_doubtful=resend)
+    return Ledger(database, leases, resend_doubtful=resend, limits=limits)
 
 
 def send(
@@ -170,8 +180,9 @@ def send(
     resend: bool = True,
     enough: Callable[[], bool] = lambda: False,
     letters: Letters | None = None,
+    limits: Limits = UNLIMITED,
 ) -> DeliveryReport:
-    ledger = ledger_of(database, resend=resend)
+    ledger = ledger_of(database, resend=resend, limits=limits)
     run = Delivery(ledger, letters or FakeLetters(), server.connect, connections=connections, enough=enough)
     return asyncio.run(run.run(now))
 
