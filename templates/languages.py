@@ -6,6 +6,7 @@ CLDR.
 """
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
@@ -27,6 +28,7 @@ LOCALES = Path(__file__).parent / "locale"
 CATALOGUE = Path("LC_MESSAGES") / "labelcast.po"
 ENGLISH = "en"
 
+_TAG = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
 _RIGHT_TO_LEFT = {"ar", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"}
 _ARABIC_SCRIPT = {"ar", "ckb", "fa", "ps", "sd", "ug", "ur"}
 # Babel writes ASCII digits whatever the language; these ways of writing numbers have digits of their own.
@@ -45,7 +47,7 @@ class Language:
     @property
     def is_spoken(self) -> bool:
         """Whether there is a catalogue of it, and not only of English in its place."""
-        return _primary(self.tag) == self.catalogue
+        return _primary(self.tag) == _primary(self.catalogue)
 
     @property
     def direction(self) -> str:
@@ -116,8 +118,8 @@ def language(tag: str) -> Language:
 
     Where English stands in, dates are English too: half a sentence in each helps nobody.
     """
-    primary = _primary(tag)
-    spoken = primary if primary == ENGLISH or (LOCALES / primary / CATALOGUE).is_file() else ENGLISH
+    wanted = (tag.replace("-", "_"), _primary(tag)) if _TAG.fullmatch(tag) else ()
+    spoken = next((name for name in wanted if (LOCALES / name / CATALOGUE).is_file()), ENGLISH)
     return Language(tag, spoken, _locale(tag, spoken), _translations(spoken))
 
 
@@ -127,16 +129,16 @@ def catalogues() -> tuple[str, ...]:
 
 
 def _primary(tag: str) -> str:
-    return tag.partition("-")[0].lower()
+    return re.split("[-_]", tag, maxsplit=1)[0].lower()
 
 
 def _locale(tag: str, spoken: str) -> Locale:
-    if _primary(tag) == spoken:
+    if _primary(tag) == _primary(spoken):
         try:
             return Locale.parse(tag, sep="-")
         except (UnknownLocaleError, ValueError):
             pass  # a tag with more in it than CLDR knows: its language alone will do
-    return Locale(spoken)
+    return Locale.parse(spoken)
 
 
 @cache
