@@ -104,7 +104,7 @@ def test_addresses_in_a_list_that_are_none_are_skipped_and_listed(
         summary, *skipped = command(
             "subscribers", "import", "readers.csv", "--digest", "weekly"
         ).text.splitlines()
-    assert summary == f"0 subscribed, {len(bad)} skipped"
+    assert summary == f"0 subscribed, 0 already, 0 suppressed, {len(bad)} skipped"
     assert len(skipped) == len(bad)
     assert skipped[0] == "skipped line 2: 'nobody' is no email address: An email address must have an @-sign."
 

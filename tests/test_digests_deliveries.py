@@ -67,4 +67,4 @@ def test_an_old_list_does_not_bring_back_who_unsubscribed(command: Any, blog: Pa
         unsubscribe(connection, 1, now=datetime(2026, 12, 1, tzinfo=UTC))
     database.dispose()
     again = command("subscribers", "import", "readers.csv", "--digest", "weekly", "--confirmed")
-    assert "0 subscribed, 1 skipped" in again.text
+    assert "0 subscribed, 0 already, 0 suppressed, 1 skipped" in again.text
