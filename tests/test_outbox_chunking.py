@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -235,16 +236,17 @@ class NoBdat:
         self.swallows = swallows
         self.lines: list[bytes] = []
         self.taken: list[bytes] = []
+        self.talks: list[asyncio.Task[None] | None] = []
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.talks.append(asyncio.current_task())
         writer.write(b"220 hi\r\n")
-        while line := await reader.readline():
-            self.lines.append(line)
-            if line.startswith(b"DATA"):
-                writer.write(b"354 go\r\n")
-            writer.write(await self._reply(line, reader))
-            if line.startswith(b"QUIT"):
-                break
+        with suppress(ConnectionError):
+            while line := await reader.readline():
+                self.lines.append(line)
+                if line.startswith(b"DATA"):
+                    writer.write(b"354 go\r\n")
+                writer.write(await self._reply(line, reader))
         writer.close()
 
     async def _reply(self, line: bytes, reader: asyncio.StreamReader) -> bytes:
@@ -284,6 +286,7 @@ def test_a_server_that_knows_no_bdat_gets_the_same_message_by_data_for_good(
                 await connection.open()
                 outcomes += [await connection.send(SENDER, READER, evil, may_send=yes) for _ in range(2)]
                 await connection.close()
+            await asyncio.gather(*filter(None, server.talks))
             return outcomes
 
     assert asyncio.run(story()) == [Outcome("sent", "250 taken")] * 4
