@@ -1,6 +1,7 @@
 """doctor: what holds and what does not, each in one line."""
 
 import asyncio
+import json
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -137,6 +138,19 @@ def test_a_mail_server_is_greeted_and_sent_nothing(
     monkeypatch.setenv("LABELCAST_MAIL__TRANSPORT", f"smtp://127.0.0.1:{smtp_port}")
     found = look(config)["mail"]
     assert found.health is Health.OK, found.said
+
+
+def test_each_of_several_ways_out_is_told(
+    config: Path, smtp_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ways = [f"smtp://127.0.0.1:{smtp_port}?weight=0", "smtp://127.0.0.1:1", "sendmail:/nowhere/sendmail -oi"]
+    monkeypatch.setenv("LABELCAST_MAIL__TRANSPORT", json.dumps([*ways, "sendmail:/bin/sh"]))
+    findings = examine(config, now=lambda: datetime.now(UTC), answers=nothing)
+    mail = [finding for finding in findings if finding.what == "mail"]
+    assert [one.health for one in mail] == [Health.OK, Health.PROBLEM, Health.PROBLEM, Health.OK]
+    assert mail[0].said == f"127.0.0.1:{smtp_port} lets us in, a backup"
+    assert mail[1].said.startswith("smtp://127.0.0.1:1: ")
+    assert mail[2].said.startswith("/nowhere/sendmail: no such program")
 
 
 def test_a_mail_server_that_is_gone_is_told(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:

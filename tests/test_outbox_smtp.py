@@ -152,6 +152,18 @@ def test_a_refusal_is_recorded_and_the_next_message_goes_out(
     assert server.connections == 1
 
 
+def test_a_refused_reader_costs_one_rset_and_not_the_connection(server: SmtpFaults) -> None:
+    server.set_fault("^never@", "rcpt", "550 5.1.1 no such user")
+
+    async def story(connection: SmtpConnection) -> list[str]:
+        readers = ("a@example.net", "never@example.net", "b@example.net")
+        return [(await connection.send(SENDER, one, MESSAGE, may_send=yes)).kind for one in readers]
+
+    assert run(server.url, story) == ["sent", "failed", "sent"]
+    assert (server.connections, server.lines.count("RSET")) == (1, 1)
+    assert [message.recipients for message in server.messages] == [("a@example.net",), ("b@example.net",)]
+
+
 @pytest.mark.parametrize("stage", ["mail", "rcpt", "data", "dot"])
 def test_a_421_defers_and_ends_the_connection(server: SmtpFaults, stage: Any) -> None:
     server.set_fault("", stage, "421 4.3.2 going down")
