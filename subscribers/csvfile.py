@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, TextIO
 
@@ -15,6 +16,8 @@ from subscribers.csvrows import BadRow, CsvError, Row, Status
 __all__ = ["BadRow", "CsvError", "Row", "Status", "read_csv"]
 
 _DELIMITERS = ",;\t"
+# What no cell needs, and no database's text may hold; in an address it is an error.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _ENCODINGS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
@@ -80,9 +83,11 @@ class _Columns:
     def read(self, cells: Sequence[str], line: int) -> Row | BadRow:
         """What one line says."""
         values = dict.fromkeys(self._headings, "")
+        given = ""
         for name, cell in zip(self._headings, cells, strict=False):
-            values[name] = values[name] or unguarded(cell).strip()
-        given = values[self._email]
+            if name == self._email:
+                given = given or unguarded(cell).strip()
+            values[name] = values[name] or _CONTROLS.sub(" ", unguarded(cell)).strip()
         if not given:
             return BadRow(line, "no address")
         try:

@@ -220,6 +220,14 @@ def test_an_address_twice_in_a_list_is_one_reader(connection: Connection, weekly
     assert (found.state, found.subscriptions[0].state) == ("confirmed", "active")
 
 
+def test_control_characters_in_a_list_are_stored_nowhere(connection: Connection, weekly: Digest) -> None:
+    text = 'email,agreed_from,labels,status,language\na@x.example,"\x00x\x07","m\x00k",\x00,\x00\n'
+    assert _counts(_take(connection, text)) == (1, 0, 0, 0)
+    (only,) = list_subscribers(connection)
+    assert [one.origin for one in list_consents(connection, only.id)] == ["csv:readers.csv:2 (x)"]
+    assert only.subscriptions[0].labels == ("m-k",)
+
+
 def test_tags_are_labels_only_when_asked_and_only_where_they_are_some(
     connection: Connection, weekly: Digest, store_post: Callable[..., int]
 ) -> None:

@@ -18,6 +18,7 @@ from feeds.keys import grant, grants
 from labelcast.reader_export import about_reader
 from labelcast.reader_lists import import_readers
 from labelcast.readers import add_reader, erase_reader, suppression_salt
+from labelcast.scrubbing import scrub
 from posts.blog import create_blog
 from posts.rules import parse
 from subscribers.consent import ERASED
@@ -26,6 +27,7 @@ from subscribers.model import suppression
 from subscribers.signup import request_subscription
 from subscribers.store import SubscriberError, find
 from subscribers.suppression import address_hash
+from tests.conftest import Command
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 KEY = "wilhelmina.quux@her-own-place.example"
@@ -149,3 +151,32 @@ def test_a_rewritten_sqlite_file_has_no_byte_of_it(sqlite_database: Database, tm
     for file in files:
         content = file.read_bytes().lower()
         assert not [word for word in HERS if word.encode() in content], file.name
+
+
+def test_the_command_leaves_no_byte_of_an_address_in_the_file(command: Command, blog: Path) -> None:
+    assert command("digests", "add", "weekly", "--rule", "all").code == 0
+    for confirmed in ((), ("--confirmed",)):
+        assert command("subscribers", "add", EMAIL, "--digest", "weekly", *confirmed).code == 0
+    assert b"quux" in (blog / "labelcast.db").read_bytes().lower()
+    erased = command("subscribers", "erase", KEY)
+    assert (erased.code, erased.err) == (0, f"{KEY}: erased\n")
+    for file in blog.glob("labelcast.db*"):
+        assert b"quux" not in file.read_bytes().lower(), file.name
+
+
+def test_a_file_that_is_too_large_or_in_use_is_said_to_hold_it_still(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("labelcast.scrubbing.PATIENCE_SECONDS", 0.05)
+    with sqlite_database.read() as connection:
+        connection.execute(text("SELECT count(*) FROM subscriber")).all()
+        assert "others are at it" in (_scrubbed(sqlite_database) or "")
+    assert _scrubbed(sqlite_database) is None
+    monkeypatch.setattr("labelcast.scrubbing.LARGEST", 0)
+    assert "MB large" in (_scrubbed(sqlite_database) or "")
+
+
+def _scrubbed(database: Database) -> str | None:
+    with database.write() as connection:
+        connection.execute(text("PRAGMA user_version = 1"))
+    return scrub(database)

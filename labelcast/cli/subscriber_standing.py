@@ -66,10 +66,15 @@ def lift(context: typer.Context, email: Email) -> None:
 def erase(context: typer.Context, email: Email) -> None:
     """Forget who a reader is, as they wished; only they themselves can come back."""
     from labelcast.readers import erase_reader
+    from labelcast.scrubbing import scrub
 
-    with opened(context) as wiring, wiring.database.write() as connection:
-        done = erase_reader(connection, email, now=moment(None))
+    with opened(context) as wiring:
+        with wiring.database.write() as connection:
+            done = erase_reader(connection, email, now=moment(None))
+        left = scrub(wiring.database)
     say(f"{email}: {'erased' if done else 'was erased before'}")
+    if left is not None:
+        say(f"the unused parts of the database's file may hold it still: {left}")
 
 
 def _lines(document: dict[str, Any]) -> "Iterator[str]":
