@@ -68,7 +68,7 @@ class Editions:
             return known[key]
         its = self._digests[key.digest_id]
         chosen = choose(self._news_of(key), key.labels, aliases=self._aliases, sort=its.sort)
-        reason = _reason(len(chosen), its)
+        reason = no_mail(len(chosen), its)
         if reason and all(one.rhythm.cadence is Cadence.INSTANT for one in group):
             return Verdict(None, reason)
         number = self._store(key, group, chosen if reason is None else (), reason)
@@ -163,7 +163,8 @@ def window_news(connection: Connection, its: Digest, start: datetime, end: datet
     return news(connection, parse(its.rule), after=start, until=end, max_age=its.max_age)
 
 
-def _reason(count: int, its: Digest) -> NoMail | None:
+def no_mail(count: int, its: Digest) -> NoMail | None:
+    """Why an edition of so many posts is not mailed; None when it is."""
     if not count:
         return NoMail.NOTHING_NEW
     return NoMail.TOO_FEW if count < its.min_posts else None

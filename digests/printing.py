@@ -6,8 +6,6 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from digests.cadence import Cadence, Rhythm, previous_slot
-from digests.editions import news_of
 from digests.model import Digest, Edition, NoMail, Options, digest, edition, edition_post
 from digests.store import get_digest
 from posts.model import Post
@@ -55,27 +53,6 @@ def options_of(stored: Mapping[str, Any]) -> Options:
     return Options(**{name: stored[name] for name in Options.__slots__ if name in stored})
 
 
-def draft_edition(
-    connection: Connection,
-    its: Digest,
-    *,
-    at: datetime,
-    rhythm: Rhythm,
-    labels: tuple[str, ...] = (),
-    chosen: Mapping[str, str | None] = NOTHING_CHOSEN,
-) -> tuple[Edition, list[Post]]:
-    """What a reader of this rhythm would get at ``at``, not stored: the news since the slot before.
-
-    For the instant cadence it is the news of the last day. The list is empty when there is no news.
-    ``chosen``: their ``language``, ``content`` and ``form``, where these are not the digest's own. The
-    introduction that is pinned to the digest stands in it.
-    """
-    instant = rhythm.cadence is Cadence.INSTANT
-    start = at - timedelta(days=1) if instant else previous_slot(rhythm, at - timedelta(microseconds=1))
-    post_ids = news_of(connection, its, start, at, labels)
-    return _draft(its, (start, at), labels, post_ids, chosen), get_posts(connection, post_ids)
-
-
 def sample_edition(
     connection: Connection,
     its: Digest,
@@ -88,16 +65,21 @@ def sample_edition(
     if its.sort == "oldest":
         posts.reverse()
     start = at - timedelta(days=7)
-    return _draft(its, (start, at), (), tuple(post.id for post in posts), chosen), posts
+    return draft(its, (start, at), (), tuple(post.id for post in posts), chosen), posts
 
 
-def _draft(
+def draft(
     its: Digest,
     window: tuple[datetime, datetime],
     labels: tuple[str, ...],
     post_ids: tuple[int, ...],
-    chosen: Mapping[str, str | None],
+    chosen: Mapping[str, str | None] = NOTHING_CHOSEN,
 ) -> Edition:
+    """An edition that is not stored: of these posts, for a window and for readers of some labels.
+
+    ``chosen``: their ``language``, ``content`` and ``form``, where these are not the digest's own. The
+    introduction that is pinned to the digest stands in it.
+    """
     return Edition(
         _NO_NUMBER,
         its.id,

@@ -1,11 +1,11 @@
 """``labelcast digests``: what is offered by email."""
 
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from labelcast.cli import digest_preview
 from labelcast.cli.digest_changing import change, introduce
 from labelcast.cli.digest_options import (
     AsJson,
@@ -26,23 +26,14 @@ from labelcast.cli.digest_options import (
     offered,
     said,
 )
-from labelcast.cli.errors import CommandFailed
 from labelcast.cli.opening import moment, opened
-from labelcast.cli.output import answer_bytes, answer_json, answer_table, say
+from labelcast.cli.output import answer_json, answer_table, say
 from labelcast.cli.rules import read_rule
 
 if TYPE_CHECKING:
     from digests.model import Digest
 
 app = typer.Typer(help="List digests; add, change, remove and preview them.", rich_markup_mode=None)
-
-
-class PreviewFormat(StrEnum):
-    """What to see of a digest, as it is typed."""
-
-    HTML = "html"
-    TEXT = "text"
-    EML = "eml"
 
 
 @app.callback(invoke_without_command=True)
@@ -53,6 +44,8 @@ def _default(context: typer.Context, *, as_json: AsJson = False) -> None:
 
 app.command("set")(change)
 app.command("introduce")(introduce)
+app.command("preview")(digest_preview.preview)
+app.command("test")(digest_preview.send)
 
 
 @app.command("list")
@@ -146,35 +139,6 @@ def remove(
     with opened(context) as wiring, wiring.database.write() as connection:
         ended = remove_digest(connection, slug, force=force)
     say(f"digest {slug}: removed, with {ended} subscriptions")
-
-
-@app.command("preview")
-def preview(
-    context: typer.Context,
-    slug: Slug,
-    *,
-    subscriber: Annotated[
-        str | None, typer.Option("--subscriber", metavar="E", help="As this reader would get it.")
-    ] = None,
-    at: Annotated[
-        str | None, typer.Option("--at", metavar="ISO", help="As it would be at this instant.")
-    ] = None,
-    form: Annotated[PreviewFormat, typer.Option("--format", help="What to see of it.")] = PreviewFormat.TEXT,
-) -> None:
-    """Print a digest as it would be sent. Sends and stores nothing.
-
-    Where there is no news, the newest posts stand in for them.
-    """
-    from labelcast.preview import preview_digest
-
-    with opened(context) as wiring:
-        instant = moment(at, timezone=wiring.settings.timezone, option="--at")
-        body, is_news = preview_digest(wiring, slug, at=instant, email=subscriber, form=form.value)
-    if body is None:
-        raise CommandFailed(f"digest {slug}: no post is under its rule yet, so there is nothing to show")
-    if not is_news:
-        say("there is no news at that instant, and nothing would be sent; these are the newest posts")
-    answer_bytes(body)
 
 
 def _next(its: "Digest", now: datetime) -> datetime | None:
