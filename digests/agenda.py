@@ -64,12 +64,20 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """How far the reading of what is due has come: in which way of being due, after which subscription."""
+
+    way: int = 0
+    after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
-    """Some of what is due, in the order of the subscriptions' numbers, up to the number ``last``."""
+    """Some of what is due, of how many readers, and where to go on; None: that was all."""
 
     groups: tuple[Due, ...] = ()
     readers: int = 0
-    last: int = 0
+    then: Place | None = None
 
 
 def is_anything_due(connection: Connection, now: datetime) -> bool:
@@ -77,34 +85,43 @@ def is_anything_due(connection: Connection, now: datetime) -> bool:
 
     Each is a question of its own: a range of the index of slots, however many subscriptions there are.
     """
-    questions = [IS_UNARMED, *_is_due(now, latest_visible_at(connection, until=now))]
-    asked = (subscriptions(subscription.c.id).where(one).limit(1) for one in questions)
-    return any(connection.execute(query).first() is not None for query in asked)
+    ways = _ways(now, latest_visible_at(connection, until=now))
+    questions = [subscriptions(subscription.c.id).where(IS_UNARMED), *(way.query() for way in ways)]
+    return any(connection.execute(query.limit(1)).first() is not None for query in questions)
 
 
 def due_batch(
-    connection: Connection, now: datetime, *, digests: Mapping[int, Digest], after: int, limit: int
+    connection: Connection, now: datetime, *, digests: Mapping[int, Digest], place: Place, limit: int
 ) -> Batch:
-    """The first ``limit`` due subscriptions with numbers over ``after``, locked where rows can be locked."""
+    """The next due subscriptions from a place on, locked where rows can be locked: ``limit`` or fewer.
+
+    They have to be moved on before the next are asked for: what was due and is no more is not met again.
+    """
     newest = latest_visible_at(connection, until=now)
-    locked = (
-        subscriptions(subscription.c.id, *_ALIKE)
-        .where(subscription.c.id > after, or_(*_is_due(now, newest)))
-        .order_by(subscription.c.id)
-        .limit(limit)
-        .with_for_update(of=subscription, skip_locked=True)
-        .subquery("due")
-    )
+    groups: list[Due] = []
+    readers, after = 0, place.after
+    for number, way in enumerate(_ways(now, newest)):
+        if number < place.way:
+            continue
+        rows = connection.execute(_alike(way.query(after, *_ALIKE).limit(limit - readers))).all()
+        groups += [_decided(connection, row, now, newest, digests[row.digest_id]) for row in rows]
+        readers += sum(row.readers for row in rows)
+        if readers == limit:
+            return Batch(tuple(groups), readers, Place(number, max(row.last for row in rows)))
+        after = 0
+    return Batch(tuple(groups), readers)
+
+
+def _alike(found: Select[Any]) -> Select[Any]:
+    """The subscriptions that a query finds, locked, in groups."""
+    locked = found.with_for_update(of=subscription, skip_locked=True).subquery("due")
     alike = [locked.c[column.name] for column in _ALIKE]
-    query = select(
+    return select(
         *alike,
         func.aggregate_strings(cast(locked.c.id, Text), ",").label("members"),
         func.count().label("readers"),
         func.max(locked.c.id).label("last"),
     ).group_by(*alike)
-    rows = connection.execute(query).all()
-    groups = tuple(_decided(connection, row, now, newest, digests[row.digest_id]) for row in rows)
-    return Batch(groups, sum(row.readers for row in rows), max((row.last for row in rows), default=0))
 
 
 def count_readers(connection: Connection) -> dict[int, int]:
@@ -132,16 +149,31 @@ def rhythm_of(row: Any) -> Rhythm:
     return Rhythm(Cadence(row.cadence), row.minute, row.weekday, row.monthday, row.timezone)
 
 
-def _is_due(now: datetime, newest: datetime | None) -> Iterator[ColumnElement[bool]]:
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A way of being due: by its order an index finds it, also the first few of a million."""
+
+    condition: ColumnElement[bool]
+    is_by_slot: bool
+
+    def query(self, after: int = 0, *columns: ColumnElement[Any]) -> Select[Any]:
+        found = subscriptions(subscription.c.id, *columns).where(self.condition)
+        if self.is_by_slot:
+            # Who is moved on has left this range.
+            return found.order_by(subscription.c.next_slot)
+        return found.where(subscription.c.id > after).order_by(subscription.c.id)
+
+
+def _ways(now: datetime, newest: datetime | None) -> Iterator[_Way]:
     """The ways to be due; of these one or none holds for a subscription.
 
     For the instant cadence ``next_slot`` tells up to where the news was found too few to be sent.
     """
-    yield and_(subscription.c.next_slot <= now, ~IS_INSTANT)
+    yield _Way(and_(subscription.c.next_slot <= now, ~IS_INSTANT), is_by_slot=True)
     if newest is not None:
         is_news = and_(IS_INSTANT, subscription.c.window_start < newest)
-        yield and_(subscription.c.next_slot.is_(None), is_news)
-        yield and_(subscription.c.next_slot < newest, is_news)
+        yield _Way(and_(subscription.c.next_slot.is_(None), is_news), is_by_slot=False)
+        yield _Way(and_(subscription.c.next_slot < newest, is_news), is_by_slot=True)
 
 
 def _decided(connection: Connection, row: Any, now: datetime, newest: datetime | None, its: Digest) -> Due:

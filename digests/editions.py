@@ -14,7 +14,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from database import Database
-from digests.agenda import Due, due_batch, is_anything_due
+from digests.agenda import Due, Place, due_batch, is_anything_due
 from digests.arming import arm
 from digests.cadence import Cadence, Fold, PassOver, Send, previous_slot
 from digests.enlisting import Entry, Move, enlist, move
@@ -76,25 +76,27 @@ class Planner:
     def plan(self, now: datetime) -> PlanReport:
         """Plan all that is due at ``now``, a transaction per batch of subscriptions."""
         report = PlanReport()
-        after: int | None = 0
-        while after is not None:
+        place: Place | None = Place()
+        while place is not None:
             with self._database.write() as connection:
-                part, after = self._plan_batch(connection, now, after)
+                part, place = self._plan_batch(connection, now, place)
             report += part
-            if after is not None and self._database.is_sqlite:
+            if place is not None and self._database.is_sqlite:
                 time.sleep(BREATH_SECONDS)
         return report
 
-    def _plan_batch(self, connection: Connection, now: datetime, after: int) -> tuple[PlanReport, int | None]:
-        """Plan for the next subscriptions; the number of the last of them, or None when there are no more."""
+    def _plan_batch(
+        self, connection: Connection, now: datetime, place: Place
+    ) -> tuple[PlanReport, Place | None]:
+        """Plan for the next subscriptions; where to go on, or None when there are no more."""
         # Held to the end: no import may store news into a window while it is being closed.
         get_blog(connection, lock=True)
         # What becomes visible by now does so before a window that ends by now is closed.
         release_scheduled(connection, now=now)
         if arm(connection, now, limit=self._batch) == self._batch:
-            return PlanReport(), after
+            return PlanReport(), place
         digests = {one.id: one for one in list_digests(connection)}
-        batch = due_batch(connection, now, digests=digests, after=after, limit=self._batch)
+        batch = due_batch(connection, now, digests=digests, place=place, limit=self._batch)
         if not batch.readers:
             return PlanReport(), None
         aliases = label_aliases(connection)
@@ -116,8 +118,7 @@ class Planner:
             close_news(connection, until=max(key.window_end for key in groups))
         made = sum(one.is_new and one.reason is None for one in verdicts.values())
         late = sum(one.readers for one in batch.groups if _is_late(one, now))
-        report = PlanReport(made, entered, late, batch.readers)
-        return report, batch.last if batch.readers == self._batch else None
+        return PlanReport(made, entered, late, batch.readers), batch.then
 
 
 def news_of(
