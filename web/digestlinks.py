@@ -2,7 +2,6 @@
 
 from sqlalchemy import Connection
 
-from digests.store import list_digests
 from feeds.site import FeedSite
 from web.links import Links
 
@@ -26,4 +25,6 @@ def digest_links(connection: Connection, links: Links) -> list[tuple[str, str]]:
     """Each digest's title and the address of its archive; none where nothing but files answers."""
     if links.is_static:
         return []
+    from digests.store import list_digests  # noqa: PLC0415 # whoever publishes files needs no digests
+
     return [(its.title, links.relative(digest_url(links.site, its.slug))) for its in list_digests(connection)]
