@@ -38,7 +38,14 @@ ROOT = Path(__file__).resolve().parent.parent
 POSTGRES = "postgresql://postgres@127.0.0.1:5432"
 
 # The fixtures `smtp_faults`, a server that can be told to misbehave, `feed_blog`, a small blog, and more.
-pytest_plugins = ["tests.badly", "tests.feeds_blog", "tests.s3_server", "tests.smtp_faults", "tests.stations"]
+pytest_plugins = [
+    "tests.badly",
+    "tests.feeds_blog",
+    "tests.mailbox_servers",
+    "tests.s3_server",
+    "tests.smtp_faults",
+    "tests.stations",
+]
 
 
 def pytest_configure() -> None:

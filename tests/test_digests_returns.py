@@ -1,6 +1,6 @@
 """What follows from mail that came back, and from mail that only says so."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -100,7 +100,7 @@ def taken(connection: Connection, data: bytes) -> list[Taken]:
 
 def reason(connection: Connection, email: str = "ann@example.net") -> SuppressionReason | None:
     found = find_suppression(connection, email, salt=str(get_blog(connection).feed_namespace))
-    return found and found.reason
+    return None if found is None else found.reason
 
 
 def states(connection: Connection) -> dict[int, str]:
@@ -183,12 +183,12 @@ def _soft(
     *,
     arrived: Sequence[int] = (),
     limits: SoftLimits = LIMITS,
-    **said: str,
+    said: Mapping[str, str] = FULL,
 ) -> list[bool]:
     """Soft bounces of what was sent so many days ago, beside mail that arrived; whether each suppressed."""
     for day in {*days, *arrived}:
         deliver(connection, 100 + day, ago=timedelta(days=day))
-    mails = [dsn(to=PATHS.address(100 + day), own_id=f"<{day}@mx>", **(said or FULL)) for day in days]
+    mails = [dsn(to=PATHS.address(100 + day), own_id=f"<{day}@mx>", **said) for day in days]
     return [take(connection, mail, limits=limits)[0].suppressed for mail in mails]
 
 
@@ -231,7 +231,7 @@ def test_mail_just_sent_is_not_known_to_have_arrived(ledger: Connection) -> None
 
 def test_mail_put_off_for_policy_is_no_fault_of_the_readers(ledger: Connection) -> None:
     said = {"status": "4.7.1", "said": "smtp; 451 4.7.1 greylisted"}
-    assert _soft(ledger, [6, 5, 4, 3, 2, 1], **said) == [False] * 6
+    assert _soft(ledger, [6, 5, 4, 3, 2, 1], said=said) == [False] * 6
 
 
 def test_a_dead_address_that_the_reader_forwards_to_counts_as_soft(ledger: Connection) -> None:

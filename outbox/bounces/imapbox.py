@@ -70,6 +70,9 @@ class _Box:
                 self._connection.uid("EXPUNGE", b",".join(self._gone).decode("ascii"))
         with suppress(Exception):
             self._connection.logout()
+        # It closes nothing where the server has hung up.
+        with suppress(Exception):
+            self._connection.shutdown()
 
     def _begin(self, number: bytes) -> bytes | None:
         """A message's beginning, left unseen; None when it has gone meanwhile."""

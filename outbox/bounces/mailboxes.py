@@ -116,8 +116,11 @@ def _begin(file: Path) -> bytes | None:
         if file.is_symlink():
             return None
         raise MailboxError(f"{file}: {error.strerror}: let this user read it") from error
+    if not stat.S_ISREG(os.fstat(opened).st_mode):
+        os.close(opened)
+        return None
     with os.fdopen(opened, "rb") as stream:
-        return stream.read(MOST_BYTES) if stat.S_ISREG(os.fstat(opened).st_mode) else None
+        return stream.read(MOST_BYTES)
 
 
 @contextmanager

@@ -105,7 +105,7 @@ class MailServer:
             yield
         except MailboxError:
             raise
-        except (OSError, EOFError, ValueError, protocol_error) as error:
+        except (OSError, EOFError, ValueError, LookupError, protocol_error) as error:
             raise MailboxError(f"{self}: {self._why(error)}") from error
 
     def _why(self, error: Exception) -> str:

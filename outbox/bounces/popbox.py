@@ -50,7 +50,7 @@ def _enter(server: MailServer, connection: poplib.POP3) -> None:
 def _capabilities(connection: poplib.POP3) -> set[str]:
     try:
         return set(connection.capa())
-    except poplib.error_proto:
+    except (poplib.error_proto, LookupError):  # it has no CAPA, or an empty line in it
         return set()
 
 

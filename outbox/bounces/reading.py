@@ -13,6 +13,7 @@ from outbox.bounces.taming import header, headers, parse, parts, tame
 # Where the address stands that a message was delivered to, in the order of how near it is to the envelope's.
 _SENT_TO = ("Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Delivered-To", "To")
 MOST_SENT_TO = 20
+KEYED_BYTES = 16 * 1024
 
 _OUT_OF_OFFICE = re.compile(
     r"out of (?:the )?office|auto(?:matic)?[ -]?(?:reply|response)|vacation|abwesen|absence", re.IGNORECASE
@@ -100,9 +101,12 @@ def _is_automatic(message: Message) -> bool:
 
 
 def message_key(data: bytes) -> str:
-    """What tells a message from every other: of its Message-ID and its text, for headers grow on the way."""
+    """What tells a message from every other: its Message-ID and how its text begins.
+
+    Headers grow on the way, and a long text may be cut off at different places.
+    """
     head, _, body = tame(data).partition(b"\n\n")
     found = _MESSAGE_ID.search(head)
     # A mailbox in one file quotes lines that begin like its own.
     text = body.replace(b"\n>From ", b"\nFrom ").strip()
-    return sha256((found[1] if found else b"") + b"\0" + text).hexdigest()
+    return sha256((found[1] if found else b"") + b"\0" + text[:KEYED_BYTES]).hexdigest()
