@@ -70,6 +70,8 @@ class Language:
     def date(self, moment: dt.datetime | dt.date, *, timezone: str = "UTC", form: str = "long") -> str:
         """The local day of an aware datetime; ``form`` is ``full``, ``long``, ``medium``, ``short`` or a
         pattern of CLDR (``d. MMM``)."""
+        if not isinstance(moment, dt.date):
+            raise TypeError(f"{moment!r} is no date")
         day = moment.astimezone(ZoneInfo(timezone)).date() if isinstance(moment, dt.datetime) else moment
         return self._in_own_digits(format_date(day, form, locale=self.locale))
 

@@ -1,7 +1,8 @@
 """Templates of a publisher's own: where they are found, and what they cannot do.
 
-They run in Jinja's sandbox: they reach the data they are handed and nothing else, and what they may take is
-bounded, so that a loop that never ends costs a moment and not the service.
+They run in Jinja's sandbox: they reach the data they are handed and nothing else. And their steps are
+counted, so that a loop that never ends costs a moment and not the service. That is against slips: a template
+made to fill the memory can still do it.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -73,6 +74,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.filters["_counted"] = _counted
+        # Makes as much text as it is asked for, in one step.
+        del self.globals["lipsum"]
 
     def call(self, context: Context, called: Any, /, *arguments: Any, **named: Any) -> Any:
         """As the sandbox does; a call is a step."""

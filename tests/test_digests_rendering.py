@@ -475,3 +475,42 @@ def test_the_plain_part_is_wrapped_text_and_no_html() -> None:
     assert "<" not in text.replace("“<b>Brücke</b>”", "")
     wrapped = [line for line in text.splitlines() if "://" not in line and not line.startswith("    ")]
     assert max(map(len, wrapped)) <= 72
+
+
+def undigestified(text: str) -> tuple[str, list[tuple[dict[str, str], str]], str]:
+    """A plain digest's preamble, its messages (fields and text) and its end, parted as RFC 1153 says."""
+    preamble, _, rest = text.partition("\n\n" + "-" * 70 + "\n\n")
+    *messages, trailer = rest.split("\n\n" + "-" * 30 + "\n\n")
+    parsed = [email.message_from_string(message) for message in messages]
+    return preamble, [(dict(one.items()), str(one.get_payload())) for one in parsed], trailer
+
+
+def test_the_plain_digest_can_be_taken_apart_by_rfc_1153() -> None:
+    trap = f"<p>Before</p><p>{'-' * 30}</p><p>From: nobody</p><p>{'-' * 70}</p><p>After</p>"
+    long = "A title that goes on and on, " * 8
+    posts = [POSTS[0], make_post(2, long, trap, labels=("Über", "Town")), POSTS[2]]
+    content = compose_for(posts, edition=replace(EDITION, template="plain", language="fa"))
+    assert content.html is None
+    preamble, messages, trailer = undigestified(content.text)
+    assert "   1. The bridge stays open\n   2. A title that goes on" in preamble
+    fields, texts = zip(*messages, strict=True)
+    assert [one.get("From") for one in fields] == ["Ada Moreau", "Ada Moreau", "The Valley News", None]
+    assert [" ".join(one["Subject"].split()) for one in fields] == [
+        "The bridge stays open",
+        long.strip(),
+        "A note without a page",
+        "Digest Footer",
+    ]
+    assert fields[0]["Date"] == "Sun, 08 Nov 2026 06:00:00 -0600"
+    assert fields[0]["Keywords"] == "Roads, Town"
+    assert texts[1].startswith("Before\n\n")
+    assert texts[1].rstrip().endswith("After\n\nhttps://news.example.org/2026/11/2")
+    lines = trailer.splitlines()
+    assert lines == ["End of The town this week Digest", "*" * 32]
+
+
+def test_a_digest_that_calls_itself_one_is_not_called_so_twice() -> None:
+    digest = replace(DIGEST, title="Town Digest")
+    text = compose_for(POSTS, digest=digest, edition=replace(EDITION, template="plain")).text
+    assert text.startswith("Town Digest\n")
+    assert "End of Town Digest\n******************" in text
