@@ -94,7 +94,7 @@ def test_every_link_of_a_mail_leads_somewhere_and_looking_changes_nothing(mailed
         assert body is not None
         links |= set(tree(body.get_content()).xpath("//a/@href"))
     ours = {urlsplit(one).path for one in links if urlsplit(one).netloc == "blog.example"} - {"/1", ""}
-    assert {one.split("/")[1] for one in ours} >= {"unsubscribe", "preferences", "labels"}
+    assert {one.split("/")[1] for one in ours} >= {"unsubscribe", "preferences", "stop", "digests", "labels"}
     for path in ours:
         assert client.get(path).status_code == 200, path
         assert client.head(path).status_code == 200, path
