@@ -103,6 +103,7 @@ class Planner:
         editions = Editions(connection, digests, aliases=aliases, now=now)
         groups = _by_edition(batch.groups, aliases)
         verdicts = {key: editions.judge(key, group) for key, group in groups.items()}
+        editions.write()
         mailed = [
             _entry(verdict.number, one)
             for key, verdict in verdicts.items()

@@ -1,11 +1,13 @@
 """Editions found or made: which posts each holds, how it shows them, or why it is not mailed."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
+from database import ManyRows
 from digests.agenda import Due
 from digests.cadence import Cadence, Send, next_slot
 from digests.introducing import is_introduced
@@ -41,7 +43,10 @@ class Verdict:
 
 
 class Editions:
-    """The editions of one transaction: what was asked once is not asked of the database again."""
+    """The editions of one transaction: what was asked once is not asked of the database again.
+
+    ``write`` in the end, for what is written of many editions is written at once.
+    """
 
     def __init__(
         self,
@@ -57,15 +62,17 @@ class Editions:
         self._now = now
         self._news: dict[tuple[int, datetime, datetime], Sequence[News]] = {}
         self._known: dict[tuple[int, datetime, datetime], dict[EditionKey, Verdict]] = {}
+        self._more: Counter[int] = Counter()
+        self._posts: list[dict[str, int]] = []
 
     def judge(self, key: EditionKey, group: Sequence[Due]) -> Verdict:
         """Find the edition of a key, or make it for these readers; either way they are counted in it."""
         known = self._known_of(key)
-        readers = sum(one.readers for one in group)
         if key in known:
-            more = update(edition).where(edition.c.id == known[key].number)
-            self._connection.execute(more.values(readers=edition.c.readers + readers))
-            return known[key]
+            verdict = known[key]
+            if verdict.number is not None:
+                self._more[verdict.number] += sum(one.readers for one in group)
+            return verdict
         its = self._digests[key.digest_id]
         chosen = choose(self._news_of(key), key.labels, aliases=self._aliases, sort=its.sort)
         reason = no_mail(len(chosen), its)
@@ -74,6 +81,14 @@ class Editions:
         number = self._store(key, group, chosen if reason is None else (), reason)
         known[key] = Verdict(number, reason)
         return Verdict(number, reason, is_new=True)
+
+    def write(self) -> None:
+        """Write the posts of editions that were made, and how many readers came to those that were there."""
+        if self._posts:
+            self._connection.execute(insert(edition_post), self._posts)
+        rows = [{"its_id": number, "more": more} for number, more in sorted(self._more.items())]
+        if rows:
+            _COUNT.run(self._connection, {}, rows)
 
     def recount(self, numbers: Iterable[int]) -> None:
         """Count the readers of mailed editions anew: some of those counted were in the ledger before."""
@@ -103,12 +118,8 @@ class Editions:
         }
         statement = insert(edition).values(values).returning(edition.c.id)
         number: int = self._connection.execute(statement).scalar_one()
-        if chosen:
-            frozen = [
-                {"edition_id": number, "position": place, "post_id": post}
-                for place, post in enumerate(chosen)
-            ]
-            self._connection.execute(insert(edition_post), frozen)
+        for place, post in enumerate(chosen):
+            self._posts.append({"edition_id": number, "position": place, "post_id": post})
         return number
 
     def _options(self, key: EditionKey, group: Sequence[Due]) -> Options:
@@ -156,6 +167,13 @@ class Editions:
             its = self._digests[key.digest_id]
             self._news[window] = window_news(self._connection, its, key.window_start, key.window_end)
         return self._news[window]
+
+
+_COUNT = ManyRows(
+    update(edition)
+    .where(edition.c.id == bindparam("its_id"))
+    .values(readers=edition.c.readers + bindparam("more"))
+)
 
 
 def window_news(connection: Connection, its: Digest, start: datetime, end: datetime) -> Sequence[News]:
