@@ -58,6 +58,25 @@ def _optional_mailbox(value: str) -> str:
     return _mailbox(value) if value else ""
 
 
+def _return_path(value: str) -> str:
+    if value:
+        from subscribers.returnpath import check_return_path  # noqa: PLC0415 # few commands send
+
+        check_return_path(getaddresses([_mailbox(value)])[0][1])
+    return value
+
+
+def _bounce_mailbox(value: str) -> str:
+    if "://" in value:
+        from outbox.bounces.mailboxurl import MailboxUrlError, MailServer  # noqa: PLC0415 # few commands read it
+
+        try:
+            MailServer.parse(value)
+        except MailboxUrlError as error:
+            raise ValueError(str(error).removeprefix("mailbox: ")) from error
+    return value
+
+
 def _transport(value: str) -> str:
     if value.startswith("maildir:") and value != "maildir:":
         return value
@@ -146,6 +165,8 @@ QuietHours = Annotated[Line, AfterValidator(_quiet)]
 DkimKeys = Annotated[Several, AfterValidator(_dkim_keys)]
 Mailbox = Annotated[Line, AfterValidator(_mailbox)]
 OptionalMailbox = Annotated[Line, AfterValidator(_optional_mailbox)]
+ReturnPath = Annotated[Line, AfterValidator(_return_path)]
+BounceMailbox = Annotated[Line, AfterValidator(_bounce_mailbox)]
 Language = Annotated[str, AfterValidator(_language)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Hubs = Annotated[Several, AfterValidator(_hubs)]

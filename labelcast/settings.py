@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from labelcast.kinds import (
     Aliases,
+    BounceMailbox,
     DkimKeys,
     Hubs,
     Language,
@@ -19,6 +20,7 @@ from labelcast.kinds import (
     Mailbox,
     OptionalMailbox,
     QuietHours,
+    ReturnPath,
     Secrets,
     SignupAddress,
     Transports,
@@ -76,8 +78,8 @@ class BounceSettings(BaseModel):
 
     model_config = _FROZEN
 
-    return_path: OptionalMailbox = ""
-    mailbox: Line = ""
+    return_path: ReturnPath = ""
+    mailbox: BounceMailbox = ""
     soft_limit: Annotated[int, Field(ge=1, le=1000)] = 5
     soft_days: Annotated[int, Field(ge=1, le=365)] = 14
 

@@ -23,19 +23,29 @@ _TOKEN = re.compile(rf"(0|[1-9a-z][0-9a-z]{{0,12}})([a-z2-7]{{{SIGNATURE}}})")
 class ReturnPaths:
     """Makes return paths under ``address``, and reads what came back to one.
 
-    They do not expire: a report may come weeks late. Raises ``ValueError`` when the part of ``address``
-    before the @ leaves no room for a token.
+    They do not expire: a report may come weeks late. Raises ``ValueError`` as ``check_return_path`` does.
     """
 
     def __init__(self, signer: TokenSigner, address: str) -> None:
+        check_return_path(address)
         self._signer = signer
         self._name, _, self._domain = address.rpartition("@")
-        if not self._name or len(self._name.encode()) > MOST_NAME:
-            raise ValueError(f"the return path {address!r} needs 1 to {MOST_NAME} characters before the @")
 
     def address(self, number: int) -> str:
         """The return path of a delivery; its local part has 64 octets at most."""
         return f"{self._name}+{write_token(self._signer, number)}@{self._domain}"
+
+
+def check_return_path(address: str) -> None:
+    """Raise ``ValueError`` when the part of an address before the @ leaves no room for a token, or is odd.
+
+    A sender that is not ASCII would need SMTPUTF8 of each server on the way.
+    """
+    name = address.rpartition("@")[0]
+    if not 0 < len(name) <= MOST_NAME or not name.isascii() or "+" in name:
+        raise ValueError(
+            f"{address!r}: before the @ a return path has 1 to {MOST_NAME} ASCII characters, and no +"
+        )
 
 
 def write_token(signer: TokenSigner, number: int) -> str:

@@ -26,6 +26,7 @@ from outbox.bounces.mailboxurl import MailboxUrlError, MailServer
 from tests.conftest import ROOT, Command
 from tests.mailbox_servers import ImapServer, PopServer
 from tests.returned_mail import LETTER, OUT_OF_OFFICE, dsn
+from tests.smtp_faults import SmtpFaults
 
 NEWS = '{"id": "tag:b,2026:1", "title": "New", "published": "2026-12-09T10:00Z", "html": "x"}'
 READERS = ("ann@example.net", "bob@example.net")
@@ -169,6 +170,25 @@ def test_a_message_comes_through_a_pipe(
     monkeypatch.setattr(sys, "stdin", Stdin)
     assert command("bounces", "-").text.strip() == ONE_HARD
     assert Stdin.buffer.read() == b""
+
+
+def test_what_comes_back_to_the_sender_of_a_mail_is_about_its_reader(
+    command: Command, sent: Path, smtp_faults: SmtpFaults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LABELCAST_MAIL__TRANSPORT", smtp_faults.url)
+    monkeypatch.setenv("LABELCAST_MAIL__CONNECTIONS", "1")
+    (sent / "more.jsonl").write_text(NEWS.replace(":1", ":2").replace("12-09", "12-16"))
+    command("import", "more.jsonl", "--now", "2026-12-16T12:00:00Z")
+    smtp_faults.set_fault("bob@", "rcpt", "550 5.1.1 no such user")
+    command("tick", "--now", "2026-12-21T08:00:00Z")
+    assert suppressed(command) == ["bob@example.net"]
+    lines = smtp_faults.lines
+    (rcpt,) = (place for place, line in enumerate(lines) if line.startswith("RCPT TO:<ann@example.net>"))
+    sender = lines[rcpt - 1].removeprefix("MAIL FROM:<").partition(">")[0]
+    (sent / "back.eml").write_bytes(dsn(to=sender))
+    assert command("bounces", "back.eml").text.strip() == ONE_HARD
+    assert set(suppressed(command)) == set(READERS)
+    assert [one["status"] for one in command("bounces", "list", "--json").json] == ["5.1.1", "5.1.1"]
 
 
 def test_a_refusal_for_policy_is_told_and_listed(command: Command, sent: Path, report: bytes) -> None:
@@ -355,6 +375,28 @@ def test_an_address_that_is_no_mailbox_is_refused_without_its_password(url: str)
         MailServer.parse(url)
     assert "secret" not in str(refused.value)
     assert "secret" not in repr(MailServer.parse("imaps://user:secret@host"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("RETURN_PATH", f"{'b' * 40}@example.org", "1 to 30 ASCII characters"),
+        ("RETURN_PATH", "nobody", "is no address"),
+        ("MAILBOX", "imaps://user@host/INBOX", "user and password are missing"),
+        ("MAILBOX", "imaps://user:secret@host/?delete=maybe", "delete is yes or no"),
+        ("MAILBOX", "http://user:secret@host/", "not of the form imaps://"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_at_once(
+    command: Command, monkeypatch: pytest.MonkeyPatch, key: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv("LABELCAST_SECRET_KEY", "0123456789abcdef")
+    monkeypatch.setenv(f"LABELCAST_BOUNCES__{key}", value)
+    done = command("bounces", "list")
+    assert done.code == 2
+    assert f"LABELCAST_BOUNCES__{key}: " in done.err
+    assert said in done.err
+    assert "secret" not in done.err
 
 
 @pytest.mark.parametrize(

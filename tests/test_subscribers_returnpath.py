@@ -49,8 +49,12 @@ def test_the_longest_local_part_is_of_64_octets() -> None:
     longest = ReturnPaths(SIGNER, f"{'b' * MOST_NAME}@example.org").address(2**63 - 1)
     assert len(longest.partition("@")[0]) == 64
     assert read_address(SIGNER, longest) == 2**63 - 1
-    with pytest.raises(ValueError, match=f"1 to {MOST_NAME} characters"):
-        ReturnPaths(SIGNER, f"{'b' * (MOST_NAME + 1)}@example.org")
+
+
+@pytest.mark.parametrize("name", ["b" * (MOST_NAME + 1), "", "bücher", "b+c"])
+def test_an_address_without_room_for_a_token_is_no_return_path(name: str) -> None:
+    with pytest.raises(ValueError, match=f"1 to {MOST_NAME} ASCII characters, and no \\+"):
+        ReturnPaths(SIGNER, f"{name}@example.org")
 
 
 def test_a_new_key_signs_and_the_old_one_still_reads() -> None:
