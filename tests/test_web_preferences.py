@@ -1,6 +1,6 @@
 """What a reader gets, shown by the link in their mail and changed by a form that needs no script."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,6 +13,7 @@ from posts.curation import rename_label
 from posts.model import PostState
 from subscribers.model import Subscription
 from subscribers.store import get_subscriber
+from subscribers.subscribing import change
 from tests.feeds_blog import FeedsBlog
 from tests.mailed_digests import NOW, WEEK, Reading, link, reading
 from tests.web_client import tree
@@ -124,6 +125,26 @@ def test_a_pause_ends_by_a_button(prefs: Reading) -> None:
     assert "Paused" not in answer.text
 
 
+def test_a_pause_that_ends_today_goes_on_when_something_else_is_changed(prefs: Reading) -> None:
+    until = NOW + timedelta(hours=3)
+    with prefs.database.write() as connection:
+        change(connection, 1, {"paused_until": until})
+    assert form(prefs.client.get(HERE).text)["paused_until"] == ["2026-11-23"]
+    assert SAVED in post(prefs, content="summary").text
+    assert (kept(prefs).paused_until, kept(prefs).content) == (until, "summary")
+    post(prefs, paused_until="")
+    assert kept(prefs).paused_until is None
+
+
+def test_a_cadence_that_is_offered_no_more_gives_way_to_the_digests_own(prefs: Reading) -> None:
+    with prefs.database.write() as connection:
+        change(connection, 1, {"cadence": "instant"})
+        update_digest(connection, "weekly", cadences=["weekly", "daily"])
+    assert form(prefs.client.get(HERE).text)["cadence"] == ["weekly"]
+    post(prefs)
+    assert kept(prefs).cadence is None
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -141,7 +162,7 @@ def test_a_pause_ends_by_a_button(prefs: Reading) -> None:
         ({"language": "<b>"}, "is no language tag"),
         ({"paused_until": "2026-11-23"}, "within two years"),
         ({"paused_until": "9999-12-31"}, "within two years"),
-        ({"paused_until": "soon"}, "like 2026-12-31"),
+        ({"paused_until": "soon"}, "is no date: write one like"),
     ],
 )
 def test_what_cannot_be_chosen_changes_nothing_and_stays_in_the_form(

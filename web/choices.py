@@ -6,10 +6,11 @@ A choice that is the digest's own is stored as none: the reader goes along when 
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from digests.cadence import CadenceError, clock, parse_at, zone_name
+from digests.choosing import pause_end
 from digests.model import Digest
 from digests.offer import DigestError, check_language, reader_cadence
 from digests.subscribed import Subscribed
@@ -39,14 +40,17 @@ class Choices:
 
     @classmethod
     def kept(cls, found: Subscribed, labels: Collection[str], now: datetime) -> "Choices":
-        """What is stored of them; ``labels`` are the chosen ones as they are called now."""
+        """What is stored of them; ``labels`` are the chosen ones as they are called now.
+
+        A cadence that the digest offers no more shows as the digest's own.
+        """
         its, rhythm = found.subscription, found.rhythm
         until = its.paused_until
         paused = until is not None and until > now
         return cls(
             some=bool(labels),
             labels=frozenset(labels),
-            cadence=rhythm.cadence,
+            cadence=rhythm.cadence if rhythm.cadence in found.digest.cadences else found.digest.cadence,
             weekday=str(rhythm.weekday),
             monthday=str(rhythm.monthday),
             at=clock(rhythm.minute),
@@ -137,12 +141,8 @@ def _show(asked: Choices, its: Digest, _offered: Collection[str], _now: datetime
 def _pause(asked: Choices, its: Digest, _offered: Collection[str], now: datetime) -> dict[str, Any]:
     if not asked.paused_until:
         return {"paused_until": None}
-    try:
-        day = date.fromisoformat(asked.paused_until)
-        place = zone(zone_name(asked.timezone or its.timezone))
-        until = datetime.combine(day, time(), tzinfo=place).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise ValueError("write the day that a pause ends like 2026-12-31") from error
+    place = asked.timezone or its.timezone
+    until = pause_end(asked.paused_until, zone_name(place))
     if not now < until <= now + LONGEST_PAUSE:
         raise ValueError("a pause ends on a day to come, within two years")
     return {"paused_until": until}

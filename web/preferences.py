@@ -1,7 +1,7 @@
 """``/preferences/{token}``: what a reader gets, and a form to change it. It works without a script."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -62,12 +62,16 @@ class PreferencesPages:
         if "resume" in doing:
             change(connection, number, {"paused_until": None})
             return self._changed(connection, number, now, "You get mail again.")
-        offered, _ = _offered(connection, found)
-        asked = Choices.posted(posted.form)
         if "save" not in doing:
             return self._show(connection, number)
-        slugs = {slug for slug, _ in offered}
-        changes, wrong = read_choices(asked, found.digest, offered=slugs, now=now)
+        offered, labels = _offered(connection, found)
+        asked, kept = Choices.posted(posted.form), Choices.kept(found, labels, now)
+        # A pause ends at an instant and the form knows its day only: who leaves the day leaves the instant.
+        goes_on = asked.paused_until == kept.paused_until
+        read = replace(asked, paused_until="") if goes_on else asked
+        changes, wrong = read_choices(read, found.digest, offered={slug for slug, _ in offered}, now=now)
+        if goes_on:
+            changes.pop("paused_until", None)
         if wrong:
             chosen = Chosen(asked, offered, wrong=(*wrong, "Nothing was changed."))
             return self._page(connection, found, chosen, status=422)
