@@ -302,6 +302,13 @@ def test_a_mail_of_text_alone_is_kept_short_too(template: str) -> None:
     assert "With whole posts this mail would be too long" in content.text
 
 
+def test_a_list_says_nothing_of_whole_posts_which_it_never_shows() -> None:
+    posts = [make_post(n, f"Note {n}", "<p>" + "Five words in a sentence. " * 500) for n in range(200)]
+    content = compose_for(posts, edition=replace(EDITION, template="compact"))
+    assert content.shown < 200
+    assert "too long" not in content.text + (content.html or "")
+
+
 def test_whole_posts_are_not_cut_where_excerpts_were_asked_for_anyway() -> None:
     posts = [make_post(n, f"Note {n}", "<p>" + "Five words in a sentence. " * 500) for n in range(40)]
     content = compose_for(posts, edition=replace(EDITION, content="summary"))
