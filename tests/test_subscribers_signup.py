@@ -33,7 +33,13 @@ def daily(connection: Connection) -> Digest:
 
 def _ask(connection: Connection, its: Digest, *, now: datetime = NOW, **choices: Any) -> Asked:
     words = f"Shall {its.title} come to this address?"
-    asked: dict[str, Any] = {"digest_id": its.id, "wording": words, "origin": "192.0.2.1", "now": now, "salt": SALT}
+    asked: dict[str, Any] = {
+        "digest_id": its.id,
+        "wording": words,
+        "origin": "192.0.2.1",
+        "now": now,
+        "salt": SALT,
+    }
     return request_subscription(connection, ANNA, **asked, choices=choices)
 
 
