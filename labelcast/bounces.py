@@ -1,7 +1,7 @@
 """Reading mailboxes of mail that came back: each message in a transaction, and put away only after it."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import BinaryIO
@@ -12,6 +12,7 @@ from database import Database
 from digests.returns import Returned, SoftLimits, Taken, take_back
 from outbox.bounces.mailboxes import Mail, open_mailbox
 from outbox.bounces.reading import message_key, read_reports
+from outbox.bounces.report import Report, ReportKind
 from scheduler import Duty
 from subscribers.tokens import TokenSigner
 
@@ -75,23 +76,25 @@ class BounceReader:
 
     def _take(self, mail: Mail, report: BouncesReport, *, now: datetime, dry_run: bool) -> None:
         reports = read_reports(mail.data)
-        with self._database.write() as connection:
-            attempt = connection.begin_nested()
-            taken = take_back(
-                connection,
-                message_key(mail.data),
-                reports,
-                signer=self._signer,
-                limits=self._limits,
-                now=now,
-            )
-            if dry_run:
-                attempt.rollback()
+        # What says nothing, and that is most of it, need not wait for the database.
+        says = any(one.kind is not ReportKind.NONE for one in reports)
+        taken = self._record(mail, reports, now=now, dry_run=dry_run) if says else [Returned(Taken.NONE)]
         if not dry_run:
             mail.settle(all(one.is_automatic for one in reports))
         report.counts[taken[0].taken] += 1
         report.suppressed += sum(one.suppressed for one in taken)
         report.policy += [one for one in taken if one.taken is Taken.POLICY]
+
+    def _record(
+        self, mail: Mail, reports: Sequence[Report], *, now: datetime, dry_run: bool
+    ) -> list[Returned]:
+        key = message_key(mail.data)
+        with self._database.write() as connection:
+            attempt = connection.begin_nested()
+            taken = take_back(connection, key, reports, signer=self._signer, limits=self._limits, now=now)
+            if dry_run:
+                attempt.rollback()
+        return taken
 
 
 def reading_bounces(reader: BounceReader, mailbox: str, *, stopping: Callable[[], bool]) -> Duty:

@@ -243,6 +243,8 @@ HOSTILE = {
     "many recipients": dsn().replace(
         b"Final-Recipient", b"".join(_MANY_FIELDS % n for n in range(5000)) + b"Final-Recipient"
     ),
+    "many addresses in a text": b"From: MAILER-DAEMON@b.example\n\nHi. This is the qmail-send program\n\n"
+    + b"".join(b"<a%d@b.example>:\nno such user\n" % n for n in range(20_000)),
     "wrong bytes": b"\xff\xfe: \x80\nTo: \xff@\xff\nContent-Type: \xff/\xff; boundary=\xff\n\n\xff",
     "wrong charset": b'Content-Type: text/plain; charset="\xff' + b"x" * 500 + b'"\n\nfoo',
     "wrong encoding": b"Content-Transfer-Encoding: uuencode\n\nbegin 644 x\nM" + b"Z" * 10**5,

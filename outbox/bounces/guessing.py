@@ -8,6 +8,7 @@ import logging
 import re
 from email.message import Message
 
+from outbox.bounces.dsn import MOST_RECIPIENTS
 from outbox.bounces.report import Report, ReportKind
 from outbox.bounces.taming import header, parse, parts, text
 from outbox.bounces.verdicts import MOST_TEXT, by_words, find_code, find_status, verdict
@@ -42,7 +43,7 @@ def guess(tamed: bytes, message: Message) -> list[Report]:
     found = _RETURNED.search(said)
     report = said[: found.start()] if found and found.start() > 100 else said
     is_warning = bool(_WARNED.search(report))
-    named = permanent | temporary
+    named = frozenset(sorted(permanent | temporary)[:MOST_RECIPIENTS])
     return [
         _report(
             one, _near(one, report, named - {one}), report, is_warning=is_warning and one not in permanent
