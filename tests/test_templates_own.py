@@ -3,15 +3,19 @@
 import os
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 from jinja2 import TemplateNotFound
 
-from digests.composing import Content, RenderingError, compose
+from digests.composing import Content, RenderingError, base_context, compose, shown_context
+from digests.content import LabelLink, PostView
+from digests.grouping import Group
+from digests.mailhtml import Picture
 from templates import environment
 from templates.filling import TemplateFault, email_templates, fill
+from templates.languages import language
 from templates.own import LONGEST, STEPS
 from tests.conftest import Command
 from tests.mails import DIGEST, EDITION, POSTS, PUBLISHER, SHIPPED
@@ -211,6 +215,29 @@ def test_a_loop_in_the_sandbox_knows_its_length_and_its_turns(own: Path) -> None
     assert fill(made, "email/loop.txt", {"things": []}) == "none"
     with pytest.raises(TemplateFault, match="'things' is undefined"):
         fill(made, "email/loop.txt", {})
+
+
+def test_the_documentation_tells_every_name_that_a_template_knows(checkout: Path) -> None:
+    told = (checkout / "docs" / "how-to-digests.md").read_text(encoding="utf-8")
+    section = told.split("## Templates of your own")[1].split("## Languages")[0]
+    named = set(re.findall(r"`([a-z_]+)`", section))
+    known: set[str] = set()
+    spoken = language("en")
+    base = base_context(DIGEST, EDITION, POSTS, PUBLISHER, spoken)
+    known |= base.keys() | shown_context(base, [], []).keys() | {"cut", "subject"}
+    for kind in (PostView, Group, LabelLink, Picture):
+        known |= {field.name for field in fields(kind)}
+    # What the shipped templates are translated with, and join names with.
+    assert known - named <= {"gettext", "ngettext", "comma"}
+    assert set(re.findall(r"`(email/[a-z./]+[a-z])`", section)) <= set(environment().list_templates())
+
+
+def test_the_documentations_example_is_a_template(checkout: Path, composed: Compose) -> None:
+    told = (checkout / "docs" / "how-to-digests.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```jinja\n(.*?)```", told, re.DOTALL)
+    content = composed({"digest/body.html": example})
+    assert "The bridge stays open" in (content.html or "")
+    assert "View in browser" not in (content.html or "")
 
 
 def test_the_setting_names_the_folder_and_a_fault_is_one_line_of_a_command(
