@@ -22,6 +22,7 @@ from outbox.dkimkeys import DkimError
 from outbox.sendmail import sendmail_command
 from outbox.smtp import SmtpConnection, SmtpSettings, TransportError
 from templates import environment
+from templates.filling import TemplateFault, check, email_files
 
 ROOMS = (
     *("database", "templates", "scheduler", "posts", "subscribers"),
@@ -65,6 +66,8 @@ def examine(config: Path | None, *, now: Callable[[], datetime], answers: Answer
         yield Finding("settings", Health.PROBLEM, str(error))
         return
     yield Finding("settings", Health.OK, f"read; site_url is {settings.site_url}")
+    if settings.mail.templates:
+        yield _own_templates(Path(settings.mail.templates))
     yield from _database(settings, now)
     yield from map(_transport, settings.mail.transport)
     signers, signing = _signing(settings)
@@ -116,6 +119,19 @@ def _templates() -> Finding:
             said = f"{name}: {' '.join(str(error).split())}: install labelcast again"
             return Finding("templates", Health.PROBLEM, said)
     return Finding("templates", Health.OK, f"{len(TEMPLATES)} load")
+
+
+def _own_templates(folder: Path) -> Finding:
+    made = environment(folder)
+    own = [name for name in email_files(made) if (folder / name).is_file()]
+    try:
+        for name in own or ["email/digest/subject.txt"]:
+            check(made, name)
+    except TemplateFault as error:
+        return Finding("own templates", Health.PROBLEM, str(error))
+    if not own:
+        return Finding("own templates", Health.PROBLEM, f"{folder} has no file email/…")
+    return Finding("own templates", Health.OK, f"{len(own)} load from {folder}")
 
 
 def _database(settings: Settings, now: Callable[[], datetime]) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from jinja2.utils import missing
 from templates.own import bounded
 
 _TEMPLATES = (".html", ".txt", ".css")
-_NAME = re.compile(r"email/([^/]+)/(?:subject\.txt|body\.txt|body\.html)")
+_BODY = re.compile(r"email/([^/]+)/body\.txt")
 # What a template's code may run into beside Jinja's own errors: adding a word to a number, endless recursion.
 _SLIPS = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
 
@@ -44,11 +44,15 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {found[0]!r}?" if found else ""
 
 
+def email_files(environment: Environment) -> list[str]:
+    """The files of all mail templates."""
+    return [name for name in environment.list_templates(("txt", "html", "css")) if name.startswith("email/")]
+
+
 def email_templates(environment: Environment) -> tuple[str, ...]:
-    """The names of the mail templates there are: those with a subject and a text."""
-    files = set(environment.list_templates(extensions=["txt", "html"]))
-    names = {found[1] for file in files if (found := _NAME.fullmatch(file))}
-    return tuple(sorted(name for name in names if {f"email/{name}/body.txt"} <= files))
+    """The names of the mail templates there are: those with a text."""
+    found = (_BODY.fullmatch(file) for file in email_files(environment))
+    return tuple(sorted(one[1] for one in found if one))
 
 
 def has_file(environment: Environment, name: str) -> bool:
@@ -63,6 +67,14 @@ def has_file(environment: Environment, name: str) -> bool:
     except TemplateError as error:
         raise TemplateFault(_one_line(str(error))) from error
     return True
+
+
+def check(environment: Environment, name: str) -> None:
+    """Whether the template is there and parses; raises ``TemplateFault`` else. Nothing is rendered."""
+    try:
+        environment.get_template(name)
+    except (TemplateError, OSError) as error:
+        raise TemplateFault(_describe(error, name, {}, environment)) from error
 
 
 def fill(environment: Environment, name: str, context: Mapping[str, Any]) -> str:

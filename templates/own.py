@@ -41,6 +41,9 @@ class OwnFiles(FileSystemLoader):
         """As ``BaseLoader.get_source``; a file that is no UTF-8 is told by its name."""
         if not template.startswith("email/"):
             raise TemplateNotFound(template)
+        if not Path(self.searchpath[0]).is_dir():
+            # Not passed over: mail in another design than the publisher's would go out.
+            raise TemplateError(f"{self.searchpath[0]}: there is no such folder; mail.templates names it")
         try:
             return super().get_source(environment, template)
         except UnicodeDecodeError as error:

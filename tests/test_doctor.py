@@ -68,6 +68,25 @@ def test_wrong_settings_are_told_and_the_rest_is_not_guessed(command: Command, b
     assert "database" not in finished.text
 
 
+def test_templates_of_the_publishers_own_are_tried(config: Path, tmp_path: Path) -> None:
+    assert "own templates" not in look(config)
+    config.write_text(config.read_text(encoding="utf-8") + '[mail]\ntemplates = "mine"\n', encoding="utf-8")
+    assert look(config)["own templates"] == Finding(
+        "own templates",
+        Health.PROBLEM,
+        f"{tmp_path}/mine: there is no such folder; mail.templates names it",
+    )
+    file = tmp_path / "mine" / "email" / "digest" / "subject.txt"
+    file.parent.mkdir(parents=True)
+    assert "has no file email/…" in look(config)["own templates"].said
+    file.write_text("{{ title }", encoding="utf-8")
+    assert look(config)["own templates"].said.startswith(f"{file}, line 1: ")
+    file.write_text("{{ title }}", encoding="utf-8")
+    assert look(config)["own templates"] == Finding(
+        "own templates", Health.OK, f"1 load from {tmp_path}/mine"
+    )
+
+
 def test_a_database_that_is_not_made_is_told(config: Path) -> None:
     found = look(config)
     assert found["database"].health is Health.PROBLEM

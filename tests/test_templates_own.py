@@ -25,7 +25,9 @@ Compose = Callable[..., Content]
 
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
-    return tmp_path / "mine"
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    return folder
 
 
 @pytest.fixture
@@ -44,10 +46,18 @@ def composed(own: Path) -> Compose:
 
 
 @pytest.mark.parametrize("template", SHIPPED)
-def test_a_folder_that_is_empty_or_not_there_changes_nothing(composed: Compose, template: str) -> None:
+def test_a_folder_that_is_empty_changes_nothing(composed: Compose, template: str) -> None:
     edition = replace(EDITION, template=template)
     shipped = compose(environment(), digest=DIGEST, edition=edition, posts=POSTS, publisher=PUBLISHER)
     assert composed(template=template) == shipped
+
+
+def test_where_the_folder_is_missing_nothing_is_mailed_in_another_design(
+    composed: Compose, own: Path
+) -> None:
+    own.rmdir()
+    with pytest.raises(RenderingError, match=f"^{own}: there is no such folder; mail.templates names it$"):
+        composed()
 
 
 def test_a_file_stands_for_the_one_shipped_and_the_others_stay(composed: Compose) -> None:
