@@ -84,7 +84,15 @@ def take_back(
         if claim is not None:
             believed.setdefault(claim.subscriber_id, (claim, report))
     taken = [
-        _record(connection, _key(key, str(claim.subscriber_id)), claim, report, limits=limits, now=now)
+        _record(
+            connection,
+            # Reports without a Message-ID may read alike: the delivery tells them apart.
+            _key(key, str(claim.subscriber_id), str(claim.delivery_id)),
+            claim,
+            report,
+            limits=limits,
+            now=now,
+        )
         for claim, report in believed.values()
     ]
     return taken or [Returned(Taken.NOT_OURS, diagnostic=failures[0].diagnostic)]

@@ -99,7 +99,7 @@ class _Server:
 
 
 class ImapServer(_Server):
-    """IMAP4rev1 with one folder, Bounces."""
+    """IMAP4rev1 with one folder, Bounces; it tells its ``capabilities`` after the login, as many do."""
 
     greeting = b"* OK ready\r\n"
 
@@ -120,7 +120,9 @@ class ImapServer(_Server):
 
     def _do(self, command: str) -> tuple[bytes, str]:
         if command == "CAPABILITY":
-            return f"* CAPABILITY IMAP4rev1 {self.capabilities}\r\n".encode(), "OK"
+            has_login = any("LOGIN" in said for said in self.said)
+            told = self.capabilities if has_login else ""
+            return f"* CAPABILITY IMAP4rev1 {told}\r\n".encode(), "OK"
         if command.startswith("LOGIN"):
             return b"", "OK" if command == f'LOGIN {USER} "{PASSWORD}"' else f"NO bad login: {command}"
         if command.startswith("SELECT"):

@@ -16,7 +16,9 @@ import pytest
 import structlog
 import trustme
 
+from database import DatabaseUnavailable
 from digests.deliveries import list_deliveries
+from digests.returns import Returned
 from labelcast.bounces import POLL_EVERY
 from labelcast.cli import main
 from labelcast.settings import load_settings
@@ -133,6 +135,21 @@ def test_killed_before_a_maildirs_mail_is_moved_it_is_known_the_next_time(
     assert suppressed(command) == ["ann@example.net"]
     assert command("bounces", "back").text.strip() == KNOWN
     assert len(command("bounces", "list", "--json").json) == 1
+
+
+def test_a_message_that_could_not_be_recorded_stays_where_it_is(
+    command: Command, sent: Path, report: bytes, maildir: mailbox.Maildir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maildir.add(report)
+
+    def gone(*_arguments: object, **_options: object) -> list[Returned]:
+        raise DatabaseUnavailable("the database is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("labelcast.bounces.take_back", gone)
+        assert command("bounces", "back").code == 1
+    assert len(list((sent / "back" / "new").iterdir())) == 1
+    assert command("bounces", "back").text.strip() == ONE_HARD
 
 
 def test_an_mbox_is_read_and_left_as_it_is(command: Command, sent: Path, report: bytes) -> None:

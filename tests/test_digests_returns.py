@@ -1,7 +1,9 @@
 """What follows from mail that came back, and from mail that only says so."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from digests.bounced import list_bounces
 from digests.deliveries import forget_reader
 from digests.model import bounce, delivery, digest, edition
 from digests.returns import Returned, SoftLimits, Taken, note_refusals, take_back
+from labelcast.bounces import BounceReader
 from outbox.bounces.reading import message_key, read_reports
 from outbox.bounces.report import ReportKind
 from posts.blog import create_blog, get_blog
@@ -336,3 +339,34 @@ def test_what_others_collected_suppresses_none_of_their_readers(
         outcomes = {one for mail in mails for one in taken(connection, mail)}
         assert outcomes == {Taken.NOT_OURS, Taken.NONE}
         assert set(states(connection).values()) == {SubscriberState.CONFIRMED}
+
+
+def test_a_report_that_two_processes_read_at_once_counts_once(database: Database, tmp_path: Path) -> None:
+    with database.write() as connection:
+        create_blog(connection, site_url="https://blog.example", now=NOW)
+        people(connection)
+        deliver(connection, 1)
+    (tmp_path / "back.eml").write_bytes(dsn(to=PATHS.address(1), **FULL))
+    reader = BounceReader(database, signer=SIGNER, limits=SoftLimits(bounces=2))
+    with ThreadPoolExecutor(4) as pool:
+        reports = list(pool.map(lambda _: reader.read(str(tmp_path / "back.eml"), now=NOW), range(4)))
+    assert sum(report.counts[Taken.SOFT] for report in reports) == 1
+    assert sum(report.counts[Taken.KNOWN] for report in reports) == 3
+    with database.read() as connection:
+        assert len(rows(connection)) == 1
+        assert reason(connection) is None
+
+
+def test_soft_bounces_that_come_at_once_count_each_other(database: Database, tmp_path: Path) -> None:
+    with database.write() as connection:
+        create_blog(connection, site_url="https://blog.example", now=NOW)
+        people(connection)
+        for number in range(1, 6):
+            deliver(connection, number, ago=timedelta(days=number))
+            (tmp_path / f"{number}.eml").write_bytes(dsn(to=PATHS.address(number), **FULL))
+    reader = BounceReader(database, signer=SIGNER, limits=LIMITS)
+    with ThreadPoolExecutor(5) as pool:
+        reports = list(
+            pool.map(lambda number: reader.read(str(tmp_path / f"{number}.eml"), now=NOW), range(1, 6))
+        )
+    assert sum(report.suppressed for report in reports) == 1

@@ -66,13 +66,18 @@ class _Box:
         """Take out what may go, and log out; nothing is lost where that fails."""
         with suppress(Exception):
             # Without UIDPLUS (RFC 4315) others' deleted messages would go too: ours stay marked as such.
-            if self._gone and "UIDPLUS" in self._connection.capabilities:
+            if self._gone and self._has_uidplus():
                 self._connection.uid("EXPUNGE", b",".join(self._gone).decode("ascii"))
         with suppress(Exception):
             self._connection.logout()
         # It closes nothing where the server has hung up.
         with suppress(Exception):
             self._connection.shutdown()
+
+    def _has_uidplus(self) -> bool:
+        """Asked anew: many servers tell all they can do only after the login."""
+        told = self._ok(self._connection.capability(), "the capabilities")
+        return any(b"UIDPLUS" in line.upper().split() for line in told if isinstance(line, bytes))
 
     def _begin(self, number: bytes) -> bytes | None:
         """A message's beginning, left unseen; None when it has gone meanwhile."""
