@@ -36,6 +36,7 @@ from digests.composing import Publisher, base_context, shown_context
 from digests.content import views
 from digests.editions import Planner
 from digests.engine import Engine, Sending
+from digests.grouping import grouped
 from digests.letters import EditionLetters
 from digests.model import edition
 from digests.printing import edition_contents
@@ -46,6 +47,7 @@ from posts.intake import store_posts
 from posts.model import SourcePost
 from subscribers.model import subscriber, subscription
 from subscribers.tokens import TokenSigner
+from templates.languages import language
 
 NOW = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 PUBLISHER = Publisher("https://bench.example", "Bench", "News <news@bench.example>", None, "1 Street", "UTC")
@@ -135,9 +137,12 @@ def one_by_one(case: Case, messages: int) -> float:
         digest, its, posts = edition_contents(connection, number)
     environment = templates.environment()
     began = perf_counter()
-    base = base_context(digest, its, posts, PUBLISHER)
-    shown = list(views(posts, site_url=PUBLISHER.site_url, timezone="UTC", whole=True))
-    common = base | shown_context(base, shown)
+    spoken = language(its.language)
+    base = base_context(digest, its, posts, PUBLISHER, spoken)
+    site = PUBLISHER.site_url
+    shown = list(views(posts, site_url=site, timezone="UTC", spoken=spoken, whole=True))
+    groups = grouped(posts, shown, edition=its, timezone="UTC", site_url=site, spoken=spoken)
+    common = base | shown_context(base, shown, groups) | {"cut": False, "subject": digest.title}
     with smtplib.SMTP(case.settings.host, case.settings.port, timeout=30) as server:
         for number in range(messages):
             token = f"{number}.x7Jk2mQ9-aTbWq3n_FzR5uYc"
