@@ -53,7 +53,7 @@ NOW = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 PUBLISHER = Publisher("https://bench.example", "Bench", "News <news@bench.example>", None, "1 Street", "UTC")
 SENDER = "news@bench.example"
 POSTS = 11
-BODY = "<p>" + "The council met on Tuesday evening and heard from nine of the residents. " * 30 + "</p>"
+BODY = "<p>" + "The council met on Tuesday evening and heard from nine of the residents. " * 3 + "</p>"
 SIZE = (22_000, 26_000)
 
 
