@@ -1,6 +1,7 @@
-// Sends an edition to many readers by nodemailer: a pool of connections, and a template filled in per reader.
+// Sends an edition to many readers by nodemailer, over a pool of connections.
 // node nodemailer.mjs FOLDER PORT MESSAGES CONNECTIONS: FOLDER has node_modules, and mail.json with the
-// edition's subject, text and html, where {{unsubscribe}} and {{preferences}} stand for a reader's links.
+// edition's subject, and its text and html as templates of nunjucks with the posts they show: compiled once,
+// rendered for each reader. Where there are no posts, only the reader's links are put into them.
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,12 +11,20 @@ const require = createRequire(join(folder, "index.js"));
 const nodemailer = require("nodemailer");
 const mail = JSON.parse(readFileSync(join(folder, "mail.json"), "utf8"));
 
-function compiled(text) {
-  const pieces = text.split(/\{\{(\w+)\}\}/);
+function filled(text) {
+  const pieces = text.split(/\{\{ ?(\w+) ?\}\}/);
   return (values) => pieces.map((piece, index) => (index % 2 ? values[piece] : piece)).join("");
 }
 
-const fill = { text: compiled(mail.text), html: compiled(mail.html) };
+function rendered(text, autoescape) {
+  const nunjucks = require("nunjucks");
+  const template = nunjucks.compile(text, new nunjucks.Environment(null, { autoescape }));
+  return (values) => template.render({ ...values, ...mail.shared });
+}
+
+const fill = mail.shared
+  ? { text: rendered(mail.text, false), html: rendered(mail.html, true) }
+  : { text: filled(mail.text), html: filled(mail.html) };
 const transport = nodemailer.createTransport({
   host: "127.0.0.1",
   port: Number(port),
@@ -30,6 +39,7 @@ function send(number) {
   const values = {
     unsubscribe: `https://bench.example/unsubscribe/${token}`,
     preferences: `https://bench.example/preferences/${token}`,
+    stop: `https://bench.example/stop/${token}`,
   };
   return transport.sendMail({
     from: mail.from,
