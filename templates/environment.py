@@ -37,18 +37,20 @@ def environment(folder: Path | None = None) -> Environment:
     shipped = PackageLoader("templates", package_path=".")
     if folder is None:
         # These stay as they are while the program runs: they need not be looked at for every page.
-        return _furnish(Environment, shipped, auto_reload=False)
-    return _furnish(Sandbox, own_loader(folder, shipped), auto_reload=True)
+        return _furnish(Environment, shipped, kept=400)
+    # None is kept: a file that is new in the folder stands at once for one that was used before.
+    return _furnish(Sandbox, own_loader(folder, shipped), kept=0)
 
 
-def _furnish(kind: type[Environment], loader: BaseLoader, *, auto_reload: bool) -> Environment:
+def _furnish(kind: type[Environment], loader: BaseLoader, *, kept: int) -> Environment:
     made = kind(
         loader=loader,
         autoescape=select_autoescape(enabled_extensions=("html",), default=False),
         undefined=Strict,
         trim_blocks=True,
         lstrip_blocks=True,
-        auto_reload=auto_reload,
+        cache_size=kept,
+        auto_reload=False,
         extensions=["jinja2.ext.i18n"],
     )
     made.extend(newstyle_gettext=True)

@@ -1,6 +1,5 @@
 """Templates of a publisher's own: found before those shipped, told of by file and line, kept in bounds."""
 
-import os
 import re
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -21,6 +20,8 @@ from tests.conftest import Command
 from tests.mails import DIGEST, EDITION, POSTS, PUBLISHER, SHIPPED
 
 Compose = Callable[..., Content]
+SAMPLE = base_context(DIGEST, EDITION, POSTS, PUBLISHER, language("en")) | {"cut": False}
+SAMPLE |= shown_context(SAMPLE, [], [])
 
 
 @pytest.fixture
@@ -89,14 +90,16 @@ def test_own_styles_are_put_inline_too(composed: Compose) -> None:
     assert re.search(r'<h1 [^>]*style="color: ?#123456', content.html or "")
 
 
-def test_a_change_is_seen_at_once(own: Path) -> None:
-    file = own / "email" / "digest" / "subject.txt"
-    file.parent.mkdir(parents=True)
+def test_a_change_and_a_new_file_are_seen_at_once(own: Path) -> None:
     made = environment(own)
-    for turn, words in enumerate(("First", "Second")):
+    assert fill(made, "email/digest/body.txt", SAMPLE).startswith("The town this week")
+    file = own / "email" / "digest" / "body.txt"
+    file.parent.mkdir(parents=True)
+    for words in ("First", "Second"):
         file.write_text(words, encoding="utf-8")
-        os.utime(file, (1_700_000_000 + turn, 1_700_000_000 + turn))
-        assert fill(made, "email/digest/subject.txt", {}) == words
+        assert fill(made, "email/digest/body.txt", SAMPLE) == words
+    file.unlink()
+    assert fill(made, "email/digest/body.txt", SAMPLE).startswith("The town this week")
 
 
 def test_pages_are_never_taken_from_the_folder(own: Path) -> None:
