@@ -30,6 +30,10 @@ SHORT = (
     '<p>The library opens an hour earlier from Monday on. <a href="https://library.example/hours">All '
     "hours</a> are on its page.</p><ul><li>Monday to Friday from 8:00</li><li>Saturday from 9:00</li></ul>"
 )
+PICTURE = (
+    '<p><img src="https://news.example.org/bridge.jpg" alt="The bridge at dawn"'
+    ' width="1600" height="900"></p>'
+)
 RICH = (
     "<p>Three figures from the yearly report:</p><h1>Figures</h1>"
     "<table><thead><tr>" + "".join(f"<th>Quarter number {n}</th>" for n in range(1, 9)) + "</tr></thead>"
@@ -111,7 +115,10 @@ POSTS = [
 ]
 GREETING = "<p>Dear readers, the <em>river</em> has gone down.</p>"
 GOLDEN = {
-    "weekly": (replace(EDITION, content="summary", options=Options(introduction=GREETING)), POSTS),
+    "weekly": (
+        replace(EDITION, content="summary", options=Options(introduction=GREETING)),
+        [replace(POSTS[0], html=LONG + PICTURE, picture="https://news.example.org/bridge.jpg"), *POSTS[1:]],
+    ),
     "compact": (
         replace(EDITION, template="compact", language="de", options=Options(max_posts=2, grouping="label")),
         POSTS,

@@ -90,8 +90,9 @@ def test_the_mail_follows_the_readers_scheme(browser: Any, mail: Path) -> None:
                 assert [int(n) for n in re.findall(r"\d+", shown)] == list(bytes.fromhex(colour[1:]))
 
 
-def test_with_pictures_blocked_their_descriptions_are_read(browser: Any) -> None:
-    (mail,) = [path for path in MAILS if path.stem == "alone"]
+@pytest.mark.parametrize("name", ["alone", "weekly"], ids=["in a post", "leading"])
+def test_with_pictures_blocked_their_descriptions_are_read(browser: Any, name: str) -> None:
+    (mail,) = [path for path in MAILS if path.stem == name]
     with opened(browser, mail) as page:
         # That it is blocked shows only once it was asked for.
         page.wait_for_function("document.querySelector('img').getBoundingClientRect().height > 0")
