@@ -71,7 +71,7 @@ def prepared(folder: Path, program: str, *, readers: int, connections: int) -> I
     """A database with so many readers of one digest, and news for them."""
     database = open_database(f"sqlite:///{folder / f'{readers}.db'}")
     upgrade(database)
-    _fill(database, readers)
+    fill(database, readers)
     with sink(program) as settings:
         engine = Engine(
             database,
@@ -86,7 +86,7 @@ def prepared(folder: Path, program: str, *, readers: int, connections: int) -> I
     database.dispose()
 
 
-def _fill(database: Database, readers: int) -> None:
+def fill(database: Database, readers: int) -> None:
     began = NOW - timedelta(days=3)
     with database.write() as connection:
         create_blog(connection, site_url=PUBLISHER.site_url, now=began)
@@ -101,7 +101,7 @@ def _fill(database: Database, readers: int) -> None:
         connection.execute(insert(subscription), rows)
 
 
-def _publish_news(database: Database, round_: int) -> datetime:
+def publish_news(database: Database, round_: int) -> datetime:
     """New posts, for a new edition; when that was."""
     now = NOW + timedelta(hours=round_)
     posts = []
@@ -119,7 +119,7 @@ def _publish_news(database: Database, round_: int) -> datetime:
 
 def ours(case: Case, round_: int, messages: int) -> float:
     """Messages a second of a whole tick."""
-    now = _publish_news(case.database, round_)
+    now = publish_news(case.database, round_)
     began = perf_counter()
     case.engine.plan(now)
     case.engine.render(now)

@@ -20,6 +20,9 @@ log = structlog.get_logger("digests.commits")
 RETRY_SECONDS = 1.0
 # How much of a lease is left unused: the fence falls before another worker may believe the lease is over.
 MARGIN = 0.25
+SHARED_SECONDS = 0.1
+# A commit costs as much as some fifteen messages in it: half of the lanes are waited for, but no longer.
+GATHER_SECONDS = 0.002
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -37,19 +40,45 @@ class Intent:
     ``hold`` tells, once it was refused, whether that was by a limit.
     """
 
-    def __init__(self, pending: Pending | None, answer: asyncio.Future[bool]) -> None:
+    __slots__ = ("_answer", "_error", "_waiting", "hold", "pending", "until")
+
+    def __init__(self, pending: Pending | None) -> None:
         self.pending = pending
         self.until = 0.0
         self.hold: Hold | None = None
-        self.answer = answer
+        self._answer: bool | None = None
+        self._error: Exception | None = None
+        self._waiting: list[asyncio.Future[None]] = []
 
     async def granted(self) -> bool:
         """Wait until the intent is durable; False when another worker or a limit has the delivery."""
-        return await asyncio.shield(self.answer)
+        if self._answer is None and self._error is None:
+            # Each who waits has a future of its own: to be cancelled is its own affair.
+            news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(news)
+            await news
+        if self._error is not None:
+            raise self._error
+        return bool(self._answer)
 
     def holds(self) -> bool:
         """Whether the delivery is still this worker's: false once its lease may be over."""
         return _elapsed() < self.until
+
+    def answer(self, answer: bool) -> None:
+        """It is durable, or refused."""
+        self._answer = answer
+        self._tell()
+
+    def fail(self, error: Exception) -> None:
+        """Nobody knows: the ledger is gone."""
+        self._error = error
+        self._tell()
+
+    def _tell(self) -> None:
+        for news in self._waiting:
+            if not news.done():
+                news.set_result(None)
 
 
 class Commits:
@@ -65,13 +94,17 @@ class Commits:
         ledger: Ledger,
         *,
         now: datetime,
+        lanes: int = 1,
         give_up: Callable[[], bool],
         waits: Callable[[str | None], None] = lambda _why: None,
     ) -> None:
         self._ledger = ledger
         self._began = now
+        self._shared = (0.0, now)
         self._began_at = _elapsed()
         self._give_up = give_up
+        self._many = lanes // 2
+        self._gathered: asyncio.Future[None] | None = None
         self._waits = waits
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="ledger-reader")
@@ -102,6 +135,13 @@ class Commits:
         """What time it is: as long after the ``now`` of the run as the run has lasted."""
         return self._began + timedelta(seconds=_elapsed() - self._began_at)
 
+    def about_now(self) -> datetime:
+        """As ``moment``, but the same for a while: what bears one time is recorded in one statement."""
+        elapsed = _elapsed()
+        if elapsed - self._shared[0] > SHARED_SECONDS:
+            self._shared = elapsed, self.moment()
+        return self._shared[1]
+
     async def call(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Run a function of the ledger in the ledger's thread."""
         loop = asyncio.get_running_loop()
@@ -128,9 +168,11 @@ class Commits:
 
     def submit(self, result: Result | None, pending: Pending | None) -> Intent:
         """Hand in a result and the next intent (either may be missing) for the next round."""
-        intent = Intent(pending, asyncio.get_running_loop().create_future())
+        intent = Intent(pending)
         self._submitted.append((result, intent))
         self._wake.set()
+        if self._gathered is not None and len(self._submitted) >= self._many and not self._gathered.done():
+            self._gathered.set_result(None)
         return intent
 
     def close(self, intent: Intent) -> None:
@@ -141,8 +183,7 @@ class Commits:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            # One turn of the loop: lanes whose replies have arrived already join this round.
-            await asyncio.sleep(0)
+            await self._gather()
             round_, self._submitted = self._submitted, []
             if round_:
                 await self._commit_round(round_)
@@ -150,6 +191,14 @@ class Commits:
                 return
             if self._closing:
                 self._wake.set()
+
+    async def _gather(self) -> None:
+        """Let other lanes join the round: those whose replies have arrived already, and some more."""
+        await asyncio.sleep(0)
+        if len(self._submitted) < self._many and not self._closing:
+            self._gathered = asyncio.get_running_loop().create_future()
+            await asyncio.wait((self._gathered,), timeout=GATHER_SECONDS)
+            self._gathered = None
 
     async def _commit_round(self, round_: list[tuple[Result | None, Intent]]) -> None:
         results = [result for result, _ in round_ if result is not None]
@@ -160,7 +209,7 @@ class Commits:
             taken = await self._insist(self._thread, step)
         except Exception as error:
             for _, intent in round_:
-                intent.answer.set_exception(error)
+                intent.fail(error)
             return
         for _, intent in round_:
             self._answer(intent, taken=taken, began=began)
@@ -173,7 +222,7 @@ class Commits:
             self._open.add(intent)
         elif number is not None:
             intent.hold = taken.held.get(number)
-        intent.answer.set_result(is_granted)
+        intent.answer(is_granted)
 
     async def _renew(self) -> None:
         """Prolong the leases of messages that take long, while they are still this worker's."""

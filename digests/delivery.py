@@ -7,6 +7,7 @@ may travel meanwhile, DATA only once the intent is durable.
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 
@@ -27,6 +28,7 @@ class Delivery:
 
     ``connect`` makes a connection that is not open yet; ``progress`` is told of each message dealt with.
     A database that is gone is waited for until ``stopping``; ``waits`` is told why, and None when it is back.
+    With ``threads`` letters are made in so many, beside the sending: worth it only where they are signed.
     What a limit holds back for more than some seconds is left to the next run.
     """
 
@@ -37,6 +39,7 @@ class Delivery:
         connect: Callable[[], Connection],
         *,
         connections: int,
+        threads: int = 0,
         enough: Callable[[], bool] = lambda: False,
         progress: Callable[[int], None] = lambda _count: None,
         stopping: Callable[[], bool] = lambda: False,
@@ -46,6 +49,7 @@ class Delivery:
         self._waits = waits
         self._ledger = ledger
         self._lanes = connections
+        self._threads = threads
         self._run = Run(
             ledger, letters, connect, enough, progress, most_breaks=max(MOST_BREAKS, 2 * connections)
         )
@@ -56,16 +60,24 @@ class Delivery:
         An error that ends a lane ends no other; the first is raised when all of them are through.
         """
         report = self._run.report
-        async with Commits(self._ledger, now=now, give_up=self._stopping, waits=self._waits) as commits:
+        async with Commits(
+            self._ledger, now=now, lanes=self._lanes, give_up=self._stopping, waits=self._waits
+        ) as commits:
             report.recovered = await commits.call(self._ledger.leases.recover, now)
             report.skipped = await commits.call(self._ledger.skip_departed, now)
             report.held_until = await commits.call(self._ledger.closed_until, now)
             if report.held_until is not None:
                 return report
-            ended = await self._send_all(commits, now)
+            ended = await self._send_in_threads(commits, now)
         for error in filter(None, ended):
             raise error
         return report
+
+    async def _send_in_threads(self, commits: Commits, now: datetime) -> list[BaseException | None]:
+        if not self._threads:
+            return await self._send_all(commits, now)
+        with ThreadPoolExecutor(self._threads, thread_name_prefix="letters") as self._run.pressroom:
+            return await self._send_all(commits, now)
 
     async def _send_all(self, commits: Commits, now: datetime) -> list[BaseException | None]:
         """Send what is due; how each lane ended."""

@@ -3,17 +3,18 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
     Select,
     and_,
     bindparam,
     or_,
     select,
-    tuple_,
 )
 
 from digests.model import IS_OPEN, DeliveryState, delivery, edition
@@ -21,31 +22,11 @@ from subscribers.model import SubscriberState, SubscriptionState, subscriber, su
 
 # A place in the order: priority and number. Everything comes after the first.
 Turn = tuple[int, int]
-FIRST: Turn = (-1, 0)
+FIRST: Turn = (0, 0)
+LAST_PRIORITY = 1
 
 STAYS = and_(
     subscription.c.state == SubscriptionState.ACTIVE, subscriber.c.state == SubscriberState.CONFIRMED
-)
-
-# Whether a reader stays and the message is there is asked as columns: asked as conditions, SQLite would begin
-# with all the readers who stay.
-_WANTED = (
-    select(
-        delivery.c.id,
-        delivery.c.attempt,
-        delivery.c.edition_id,
-        delivery.c.subscription_id,
-        subscriber.c.email,
-        delivery.c.message_id,
-        delivery.c.tried_at,
-        delivery.c.priority,
-        delivery.c.domain,
-        and_(STAYS, edition.c.message.is_not(None)).label("is_ready"),
-    )
-    .join(edition, edition.c.id == delivery.c.edition_id)
-    .outerjoin(subscription, subscription.c.id == delivery.c.subscription_id)
-    .outerjoin(subscriber, subscriber.c.id == subscription.c.subscriber_id)
-    .where(delivery.c.id.in_(bindparam("numbers", expanding=True)))
 )
 
 
@@ -75,46 +56,81 @@ class Pending:
 def due_in_turn(
     connection: Connection,
     now: datetime,
-    may_be_sent: ColumnElement[bool],
     *,
     after: Turn,
     limit: int,
+    most_doubts: int,
     only: str | None = None,
     without: Collection[str] = (),
 ) -> list[Pending]:
     """Deliveries that are due at ``now`` and come after a turn; if none, there are none left.
 
-    Of ``only`` one domain, or of all ``without`` some. Passed over are editions that are not rendered, and
-    readers who left meanwhile.
+    Of ``only`` one domain, or of all ``without`` some; in doubt fewer than ``most_doubts`` times. Passed over
+    are editions that are not rendered, and readers who left meanwhile.
     """
-    query = _turns(now, may_be_sent, only, without).limit(limit)
-    while turns := connection.execute(query.where(_AFTER), _place(after)).all():
-        numbers = [row.id for row in turns]
-        found = [_pending(row) for row in connection.execute(_WANTED, {"numbers": numbers}) if row.is_ready]
+    wanted = _wanted(has_only=only is not None, has_without=bool(without))
+    given = {"now": now, "most": most_doubts, "limit": limit, "only": only, "without": sorted(without)}
+    priority, number = after
+    while priority <= LAST_PRIORITY:
+        place = {"its_priority": priority, "its_number": number}
+        rows = connection.execute(wanted, given | place).all()
+        found = [_pending(row) for row in rows if row.is_ready]
         if found:
-            return sorted(found, key=lambda one: one.turn)
-        after = turns[-1].priority, turns[-1].id
+            return sorted(found, key=_number_of)
+        # A page of readers who left: the next. None at all: the next priority.
+        priority, number = (priority, max(row.id for row in rows)) if rows else (priority + 1, 0)
     return []
 
 
-# One range of ix_delivery_open: no join, no sort.
-_AFTER = tuple_(delivery.c.priority, delivery.c.id) > tuple_(bindparam("priority"), bindparam("number"))
-
-
-def _place(turn: Turn) -> dict[str, int]:
-    return {"priority": turn[0], "number": turn[1]}
-
-
-def _turns(
-    now: datetime, may_be_sent: ColumnElement[bool], only: str | None, without: Collection[str]
-) -> Select[Any]:
-    query = select(delivery.c.priority, delivery.c.id).where(IS_OPEN, may_be_sent, delivery.c.due_at <= now)
-    if only is not None:
-        query = query.where(delivery.c.domain == only)
-    if without:
-        kept = delivery.c.domain.not_in(sorted(without))
+def _turns(*, has_only: bool, has_without: bool) -> Select[Any]:
+    """The numbers of what comes next in one priority: one range of ix_delivery_open, no join, no sort."""
+    query = select(delivery.c.id).where(
+        IS_OPEN,
+        open_with(bindparam("most", type_=Integer)),
+        delivery.c.due_at <= bindparam("now"),
+        # Not compared as a pair: SQLite would take the pair's first alone for the range.
+        delivery.c.priority == bindparam("its_priority"),
+        delivery.c.id > bindparam("its_number"),
+    )
+    if has_only:
+        query = query.where(delivery.c.domain == bindparam("only"))
+    if has_without:
+        kept = delivery.c.domain.not_in(bindparam("without", expanding=True))
         query = query.where(or_(delivery.c.domain.is_(None), kept))
-    return query.order_by(delivery.c.priority, delivery.c.id)
+    return query.order_by(delivery.c.id).limit(bindparam("limit", type_=Integer))
+
+
+@cache
+def _wanted(*, has_only: bool, has_without: bool) -> Select[Any]:
+    """What is needed to send them; made once, since making it takes as long as asking it.
+
+    Whether a reader stays and the message is there is asked as columns: asked as conditions, SQLite would
+    begin with all the readers who stay.
+    """
+    turns = _turns(has_only=has_only, has_without=has_without).subquery()
+    return (
+        select(
+            delivery.c.id,
+            delivery.c.attempt,
+            delivery.c.edition_id,
+            delivery.c.subscription_id,
+            subscriber.c.email,
+            delivery.c.message_id,
+            delivery.c.tried_at,
+            delivery.c.priority,
+            delivery.c.domain,
+            and_(STAYS, edition.c.message.is_not(None)).label("is_ready"),
+        )
+        .select_from(turns)
+        .join(delivery, delivery.c.id == turns.c.id)
+        .join(edition, edition.c.id == delivery.c.edition_id)
+        .outerjoin(subscription, subscription.c.id == delivery.c.subscription_id)
+        .outerjoin(subscriber, subscriber.c.id == subscription.c.subscriber_id)
+    )
+
+
+def _number_of(one: Pending) -> int:
+    return one.id
 
 
 def _pending(row: Any) -> Pending:

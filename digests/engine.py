@@ -5,6 +5,7 @@ by side: the database's unique keys and the ledger's compare-and-swap keep them 
 """
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -138,6 +139,7 @@ class Engine:
             self._letters,
             self._sending.connect,
             connections=self._sending.connections,
+            threads=(os.cpu_count() or 1) if self._letters.are_signed else 0,
             enough=enough,
             stopping=stopping,
             progress=progress,

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -62,8 +63,9 @@ class DeliveryReport:
 class Run:
     """What the lanes of a run share. ``enough`` ends it; so does ``is_ending``, which they set.
 
-    ``breaks`` counts the connections that broke one after another, before their message was taken; with
-    ``most_breaks`` it is not the messages that are at fault.
+    ``pressroom`` has threads to make letters in, where that takes long: while one is signed, Python's lock is
+    let go of. ``breaks`` counts the connections that broke one after another, before their message was taken;
+    with ``most_breaks`` it is not the messages that are at fault.
     """
 
     ledger: Ledger
@@ -72,6 +74,7 @@ class Run:
     enough: Callable[[], bool]
     progress: Callable[[int], None]
     most_breaks: int
+    pressroom: Executor | None = None
     report: DeliveryReport = field(default_factory=DeliveryReport)
     breaks: int = 0
     is_ending: bool = False
@@ -141,7 +144,11 @@ class Lane:
     async def _send(self, connection: Connection, pending: Pending, intent: Intent) -> Outcome:
         letters = self._run.letters
         try:
-            data = letters.data(pending)
+            if self._run.pressroom is None:
+                data = letters.data(pending)
+            else:
+                loop = asyncio.get_running_loop()
+                data = await loop.run_in_executor(self._run.pressroom, letters.data, pending)
         except MessageError as error:
             return Outcome("failed", f"no message can be made: {error}")
         except DatabaseUnavailable as error:
@@ -153,8 +160,9 @@ class Lane:
     def _settle(self, pending: Pending, outcome: Outcome) -> None:
         """Note what to record of a message that was this worker's to send."""
         state = _STATES[outcome.kind]
-        now = self._commits.moment()
-        result = self._run.ledger.result(pending, state=state, reply=outcome.reply, now=now)
+        result = self._run.ledger.result(
+            pending, state=state, reply=outcome.reply, now=self._commits.about_now()
+        )
         self._result = result
         self._run.report.states[result.state] += 1
         self._run.progress(1)

@@ -121,8 +121,15 @@ class Ledger:
         and readers who left, also since ``skip_departed``.
         """
         with self._database.read() as connection:
-            may = open_with(self._most_doubts)
-            return due_in_turn(connection, now, may, after=after, limit=limit, only=only, without=without)
+            return due_in_turn(
+                connection,
+                now,
+                after=after,
+                limit=limit,
+                most_doubts=self._most_doubts,
+                only=only,
+                without=without,
+            )
 
     def skip_departed(self, now: datetime) -> int:
         """Skip what waits for readers who left, were suppressed or erased; tell how many."""

@@ -45,6 +45,11 @@ class EditionLetters:
         self._clock = clock
         self._templates: OrderedDict[int, SignedTemplate] = OrderedDict()
 
+    @property
+    def are_signed(self) -> bool:
+        """Whether each is signed, which takes longer than all else and may be done in other threads."""
+        return bool(self._signers)
+
     def sender(self, pending: Pending) -> str:
         """The envelope's sender: where the message comes back to when it cannot be delivered."""
         return self._sender if self._return_paths is None else self._return_paths.address(pending.id)
