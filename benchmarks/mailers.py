@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.mailers --nodemailer FOLDER [--messages N] [--few N] [--connections N] [--rounds N]``
 
-FOLDER is where ``npm install nodemailer nunjucks`` was run. All send an edition of 24 KB, in turns, to
+FOLDER (without it nodemailer is left out) is where ``npm install nodemailer nunjucks`` was run. All send an edition of 24 KB, in turns, to
 Postfix's smtp-sink (Debian: postfix). Ours is a whole tick with its ledger, as in
 ``benchmarks.digests_smtp``. nodemailer has a pool of as many connections, and renders a template of nunjucks
 for each reader, compiled once; or it is given our finished mail and only puts the reader's links in. It keeps
@@ -38,7 +38,7 @@ STYLE = (
 )
 HTML = (
     "<!doctype html><html lang=en><head><meta charset=utf-8><title>{{ title }}</title><style>"
-    + STYLE * 70
+    + STYLE * 100
     + """</style></head><body><table role="presentation" width="100%"><tr><td><h1>{{ title }}</h1>
 {% for post in posts %}<div style="padding: 22px 0; border-top: 1px solid #d0d0d0"><h2
 style="margin: 0; font-size: 20px; line-height: 1.35"><a href="{{ post.url }}">{{ post.title }}</a></h2>
@@ -113,7 +113,7 @@ def nodemailer(
 def main() -> None:
     """Measure and print."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--nodemailer", type=Path, required=True, metavar="FOLDER")
+    options.add_argument("--nodemailer", type=Path, metavar="FOLDER")
     options.add_argument("--messages", type=int, default=10_000)
     options.add_argument("--few", type=int, default=1_000, help="how many the slow ones send in a round")
     options.add_argument("--connections", type=int, default=20)
@@ -122,7 +122,7 @@ def main() -> None:
     program = shutil.which("smtp-sink", path="/usr/sbin:/usr/bin")
     if program is None:
         sys.exit("smtp-sink is missing: apt-get install postfix")
-    folder = chosen.nodemailer.absolute()
+    folder = chosen.nodemailer and chosen.nodemailer.absolute()
     rates: dict[str, list[float]] = {"ours": [], **{name: [] for name in FASTER}}
     with (
         tempfile.TemporaryDirectory() as place,
@@ -131,17 +131,20 @@ def main() -> None:
         for round_ in range(chosen.rounds):
             rates["ours"].append(ours(case, round_, chosen.messages))
             mails = {"nodemailer": template_mail(), "nodemailer, links only": finished_mail(case)}
-            for name, mail in mails.items():
+            for name, mail in mails.items() if folder else ():
                 rates[name].append(
                     nodemailer(case, folder, mail, messages=chosen.few, connections=chosen.connections)
                 )
             rates["Jinja2 and smtplib"].append(one_by_one(case, chosen.few // 4))
+    rates = {name: each for name, each in rates.items() if each}
     for name, each in rates.items():
         print(f"{name:22} {median(each):7.0f} messages/s (median), {max(each):7.0f} (best)")
     met = True
-    for name, least in FASTER.items():
+    for name in rates.keys() & FASTER.keys():
         ratios = [mine / theirs for mine, theirs in zip(rates["ours"], rates[name], strict=True)]
-        met &= verdict(f"messages/s, ours to {name} (median of rounds)", median(ratios), at_least=least)
+        met &= verdict(
+            f"messages/s, ours to {name} (median of rounds)", median(ratios), at_least=FASTER[name]
+        )
     raise SystemExit(0 if met else 1)
 
 

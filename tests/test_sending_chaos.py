@@ -1,6 +1,6 @@
 """A few of the trials by seed: whatever happens, nobody is missed, and what comes again is accounted for.
 
-`python -m tests.chaos` runs a hundred of them, larger ones.
+`./run chaos` runs a hundred of them, larger ones.
 """
 
 from pathlib import Path
