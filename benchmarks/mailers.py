@@ -2,11 +2,11 @@
 
 ``python -m benchmarks.mailers --nodemailer FOLDER [--messages N] [--few N] [--connections N] [--rounds N]``
 
-FOLDER (without it nodemailer is left out) is where ``npm install nodemailer nunjucks`` was run. All send an edition of 24 KB, in turns, to
-Postfix's smtp-sink (Debian: postfix). Ours is a whole tick with its ledger, as in
-``benchmarks.digests_smtp``. nodemailer has a pool of as many connections, and renders a template of nunjucks
-for each reader, compiled once; or it is given our finished mail and only puts the reader's links in. It keeps
-no record either way. The usual loop in Python renders our templates for each reader.
+FOLDER is where ``npm install nodemailer nunjucks`` was run; without it nodemailer is left out. All send an
+edition of 24 KB, in turns, to Postfix's smtp-sink (Debian: postfix). Ours is a whole tick with its ledger, as
+in ``benchmarks.digests_smtp``. nodemailer has a pool of as many connections, and renders a template of
+nunjucks for each reader, compiled once; or it is given our finished mail and only puts the reader's links in.
+It keeps no record either way. The usual loop in Python renders our templates for each reader.
 """
 
 import argparse
