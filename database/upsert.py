@@ -1,10 +1,10 @@
 """Inserting rows unless they are there, in one statement that two writers cannot both win."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, select
+from sqlalchemy import Column, Connection, Select, Table
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
@@ -35,22 +35,15 @@ def insert_which_new(
     return list(connection.execute(statement, list(rows)).scalars())
 
 
-def insert_from_new(
-    connection: Connection,
-    table: Table,
-    columns: Mapping[str, ColumnElement[Any]],
-    *,
-    where: ColumnElement[bool],
-) -> int:
-    """Insert what a SELECT finds, but for rows whose unique keys are there; tell how many were new.
+def insert_found(connection: Connection, table: Table, columns: Iterable[str], found: Select[Any]) -> int:
+    """Insert the rows that a SELECT finds unless their unique keys are there; tell how many were new.
 
-    The rows never leave the database. There has to be a ``where``: SQLite would take the conflict clause for
-    a part of a join otherwise.
+    They never leave the database. There has to be a WHERE in it: SQLite would take the conflict clause for a
+    part of a join otherwise.
     """
-    found = select(*columns.values()).where(where)
-    insert = _insert(connection.dialect.name, table).from_select(list(columns), found)
-    done = connection.execute(insert.on_conflict_do_nothing(), execution_options={"preserve_rowcount": True})
-    return done.rowcount
+    statement = _insert(connection.dialect.name, table).from_select(list(columns), found)
+    counted = {"preserve_rowcount": True}
+    return connection.execute(statement.on_conflict_do_nothing(), execution_options=counted).rowcount
 
 
 @cache

@@ -2,7 +2,7 @@
 database, which is only told their numbers.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,9 +21,11 @@ from sqlalchemy import (
 )
 
 from database import UtcDateTime
-from database.upsert import insert_from_new
+from database.upsert import insert_found
 from digests.model import DeliveryState, delivery
 from subscribers.model import subscriber, subscription
+
+MEMBERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def enlist(connection: Connection, entries: Sequence[Entry], *, now: datetime, m
     """
     if not entries:
         return 0
-    entered = f"[{','.join(f'[{one.edition_id},{one.priority},[{one.members}]]' for one in entries)}]"
+    entered = f"[{','.join(_some(entries))}]"
     edition_id, priority, member = _given(connection, entered)
     instant = literal(now, UtcDateTime)
     columns: dict[str, ColumnElement[Any]] = {
@@ -79,7 +81,17 @@ def enlist(connection: Connection, entries: Sequence[Entry], *, now: datetime, m
         "created_at": instant,
         "updated_at": instant,
     }
-    return insert_from_new(connection, delivery, columns, where=subscription.c.id == member)
+    found = select(*columns.values()).where(subscription.c.id == member)
+    return insert_found(connection, delivery, columns, found)
+
+
+def _some(entries: Iterable[Entry]) -> Iterator[str]:
+    """Entries as JSON, each of few members: a database looks at a whole entry for each of them."""
+    for one in entries:
+        members = one.members.split(",")
+        for first in range(0, len(members), MEMBERS):
+            some = ",".join(members[first : first + MEMBERS])
+            yield f"[{one.edition_id},{one.priority},[{some}]]"
 
 
 def _is_sqlite(connection: Connection) -> bool:
