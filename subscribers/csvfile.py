@@ -18,6 +18,8 @@ __all__ = ["BadRow", "CsvError", "Row", "Status", "read_csv"]
 _DELIMITERS = ",;\t"
 # What no cell needs, and no database's text may hold; in an address it is an error.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+# What Excel writes, and heeds, in a line before the first.
+_SEPARATOR = re.compile(r"sep=([,;\t])?", re.IGNORECASE)
 _ENCODINGS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
@@ -26,8 +28,9 @@ def read_csv(stream: BinaryIO | TextIO, *, form: str = AUTO) -> Iterator[Row | B
 
     The first line names the columns, by which the list is known to be Mailchimp's, our own, or one of the
     others in ``subscribers/csvformats/``; ``form`` names one of these. Any list will do that has a column
-    ``email``; without a first line of names, one column of addresses. Commas, semicolons or tabs separate;
-    UTF-8 or (with its mark) UTF-16. Raises ``CsvError`` where the file stops being one: rows read before that
+    ``email``; without a first line of names, one column of addresses. Commas, semicolons or tabs separate,
+    as Excel's line ``sep=;`` says where there is one; UTF-8 or (with its mark) UTF-16.
+    Raises ``CsvError`` where the file stops being one: rows read before that
     should not be kept.
     """
     try:
@@ -46,12 +49,11 @@ def _text(stream: BinaryIO | TextIO) -> TextIO:
 
 
 def _rows(text: TextIO, form: str) -> Iterator[Row | BadRow]:
-    first = text.readline().removeprefix("\ufeff")
-    delimiter = max(_DELIMITERS, key=first.count)
+    first, before, delimiter = _begun(text)
     reader = csv.reader(_lines(first, text), delimiter=delimiter, skipinitialspace=True, strict=True)
     columns: _Columns | None = None
     while True:
-        line = reader.line_num + 1
+        line = before + reader.line_num + 1
         try:
             cells = next(reader, None)
         except csv.Error as error:
@@ -65,6 +67,19 @@ def _rows(text: TextIO, form: str) -> Iterator[Row | BadRow]:
             if is_heading:
                 continue
         yield columns.read(cells, line)
+
+
+def _begun(text: TextIO) -> tuple[str, int, str]:
+    """The first line that holds something, how many came before it, and what separates its cells."""
+    first, before = text.readline().removeprefix("\ufeff"), 0
+    said: str | None = None
+    while first:
+        found = _SEPARATOR.fullmatch(first.strip())
+        if first.strip() and found is None:
+            break
+        said = found[1] if found else said
+        first, before = text.readline(), before + 1
+    return first, before, said or max(_DELIMITERS, key=first.count)
 
 
 def _lines(first: str, text: TextIO) -> Iterator[str]:

@@ -17,6 +17,7 @@ from subscribers.model import (
     subscription,
     suppression,
 )
+from subscribers.subscribing import SubscriberError
 
 _SUPPRESSION = select(suppression.c.reason, suppression.c.at).where(
     suppression.c.hash == bindparam("its_hash")
@@ -90,9 +91,16 @@ def lift(connection: Connection, email: str, *, salt: str) -> bool:
     """Let an address be written to again, and tell whether it was suppressed.
 
     Its subscriber, if it has one still, is what they were before, without subscriptions: they end with the
-    suppression and are taken up only by a new consent. Raises ``AddressError`` when it is no address.
+    suppression and are taken up only by a new consent. Raises ``AddressError`` when it is no address, and
+    ``SubscriberError`` when its reader was erased: that is theirs to take back.
     """
     key = normalize(email).key
+    known = find_suppression(connection, key, salt=salt)
+    if known is not None and known.reason is SuppressionReason.ERASED:
+        raise SubscriberError(
+            f"{email} was erased on {known.at:%Y-%m-%d}, as its reader wished: "
+            "only they can come back, by signing up themselves"
+        )
     lifted = lift_key(connection, key, salt=salt)
     confirmed = subscriber.c.confirmed_at.is_not(None)
     mine = (subscriber.c.email_key == key) & (subscriber.c.state == SubscriberState.SUPPRESSED)

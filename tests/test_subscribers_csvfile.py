@@ -82,6 +82,16 @@ def test_empty_lines_are_passed_over_and_lines_counted() -> None:
     ]
 
 
+@pytest.mark.parametrize("before", ["\r\n \r\n", "sep=;\r\n\r\n", "SEP=\t\r\n\r\n", "\r\nsep=\r\n"])
+def test_empty_lines_and_the_one_of_excel_before_the_first_are_passed_over(before: str) -> None:
+    semicolons = before + "email;name\r\nanna@example.com;x\r\nnobody;y\r\n"
+    tabs = semicolons.replace(";", "\t")
+    first, second = _read(tabs if "\t" in before else semicolons)
+    assert first == Row(4, "anna@example.com")
+    assert isinstance(second, BadRow)
+    assert second.line == 5
+
+
 def test_a_bad_line_among_good_ones_is_told_with_its_reason() -> None:
     first, second, third = _read('email,labels\nanna@example.com,x\n,iran\n"b@ex\nample.com",\n')
     assert first == Row(2, "anna@example.com", ("x",))

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 
 from digests.store import add_digest
 from subscribers.model import SubscriberState, SubscriptionState, suppression
-from subscribers.store import add_subscriber, find, subscribe
+from subscribers.store import SubscriberError, add_subscriber, find, subscribe
 from subscribers.suppression import (
     Suppression,
     SuppressionReason,
@@ -68,3 +68,10 @@ def test_lifting_makes_a_subscriber_what_they_were(connection: Connection, confi
     assert lift(connection, ANNA, salt=SALT)
     assert find(connection, ANNA) == before
     assert not lift(connection, ANNA, salt=SALT)
+
+
+def test_an_erasure_is_not_lifted_by_the_publisher(connection: Connection) -> None:
+    suppress(connection, ANNA, reason=SuppressionReason.ERASED, now=NOW, salt=SALT)
+    with pytest.raises(SubscriberError, match="only they can come back"):
+        lift(connection, ANNA, salt=SALT)
+    assert find_suppression(connection, ANNA, salt=SALT) == Suppression(SuppressionReason.ERASED, NOW)

@@ -54,7 +54,10 @@ def suppress(
 
 
 def lift(context: typer.Context, email: Email) -> None:
-    """Let an address be written to again. Its reader's subscriptions stay ended: they have to agree anew."""
+    """Let an address be written to again. Its reader's subscriptions stay ended: they have to agree anew.
+
+    Not of a reader who was erased: only they themselves can come back.
+    """
     from labelcast.readers import suppression_salt
     from subscribers.suppression import lift
 

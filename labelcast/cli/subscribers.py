@@ -100,7 +100,7 @@ def import_csv(
     """
     from digests.store import get_digest
     from labelcast.reader_lists import import_readers
-    from subscribers.csvfile import read_csv
+    from subscribers.csvfile import CsvError, read_csv
 
     content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     total = content.count(b"\n")
@@ -110,16 +110,19 @@ def import_csv(
         wiring.database.write() as connection,
         connection.begin_nested() as trial,
     ):
-        report = import_readers(
-            connection,
-            read_csv(io.BytesIO(content), form=form.value),
-            None if digest is None else get_digest(connection, digest),
-            vouched=confirmed,
-            file=Path(file).name,
-            now=moment(None),
-            tags_as_labels=tags_as_labels,
-            advance=lambda done: advance(done, total),
-        )
+        try:
+            report = import_readers(
+                connection,
+                read_csv(io.BytesIO(content), form=form.value),
+                None if digest is None else get_digest(connection, digest),
+                vouched=confirmed,
+                file=Path(file).name,
+                now=moment(None),
+                tags_as_labels=tags_as_labels,
+                advance=lambda done: advance(done, total),
+            )
+        except CsvError as error:
+            raise CsvError(f"{file}: {error}") from error
         if dry_run:
             trial.rollback()
     _tell(report, dry_run=dry_run, as_json=as_json)
