@@ -11,6 +11,7 @@ from database import Database
 from digests.delivery import Connection
 from digests.model import DeliveryState
 from digests.standing import AnswerCount, EditionStanding, count_answers, failing_editions, mark_alerted
+from outbox.addresses import ascii_address, format_address, needs_smtputf8, recipient_value
 from outbox.dkim import Signer, sign
 from outbox.message import dot_stuff
 
@@ -73,7 +74,8 @@ class Alerts:
                 for one in failing
             }
         message = alert_message(failing, answers, to=self._to, sender=self._sender, site=self._site, now=now)
-        octets = message.as_bytes(policy=SMTP)
+        # An address that is not ASCII stands there as it is (RFC 6532).
+        octets = message.as_bytes(policy=SMTP.clone(utf8=needs_smtputf8(str(message["To"]))))
         asyncio.run(self._send(dot_stuff(sign(octets, self._signers, at=now))))
         with self._database.write() as connection:
             mark_alerted(connection, [one.id for one in failing], now=now)
@@ -114,10 +116,10 @@ def alert_message(
 ) -> EmailMessage:
     """The mail: a paragraph for each edition, the most frequent answers, and the commands that help."""
     message = EmailMessage(policy=SMTP)
-    message["From"] = sender
-    message["To"] = to
+    message["From"] = format_address(*parseaddr(sender))
+    message["To"] = recipient_value(parseaddr(to)[1]).decode()
     message["Date"] = format_datetime(now)
-    message["Message-ID"] = make_msgid(domain=parseaddr(sender)[1].rpartition("@")[2] or None)
+    message["Message-ID"] = make_msgid(domain=ascii_address(parseaddr(sender)[1]).rpartition("@")[2])
     message["Auto-Submitted"] = "auto-generated"
     failed = sum(one.states.get(DeliveryState.FAILED, 0) for one in failing)
     message["Subject"] = f"{site}: {failed} mails of digests failed"

@@ -51,6 +51,13 @@ def _mailbox(value: str) -> str:
     found = getaddresses([value])
     if len(found) != 1 or not re.fullmatch(r"[^@\s]+@[^@\s]+", found[0][1]):
         raise ValueError(f"{value!r} is no address: write it like The News <news@example.org>")
+    from outbox.addresses import ascii_address  # noqa: PLC0415 # few settings have an address
+    from outbox.headers import HeaderError  # noqa: PLC0415 # the same
+
+    try:
+        ascii_address(found[0][1])
+    except HeaderError as error:
+        raise ValueError(str(error)) from error
     return value
 
 

@@ -157,8 +157,10 @@ class Wiring:
 
     @cached_property
     def sender(self) -> str:
-        """The envelope's sender: the address in ``mail.from``."""
-        return parseaddr(self.settings.mail.sender)[1]
+        """The envelope's sender: the address in ``mail.from``, its domain in ASCII as in Message-IDs."""
+        from outbox.addresses import ascii_address
+
+        return ascii_address(parseaddr(self.settings.mail.sender)[1])
 
     @property
     def return_paths(self) -> "ReturnPaths | None":

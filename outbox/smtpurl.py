@@ -142,6 +142,8 @@ def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         valid = parts.scheme in _SCHEMES and bool(parts.hostname) and parts.port != 0
+        # As it will be looked up: empty labels and those of more than 63 octets raise (UnicodeError).
+        (parts.hostname or "").encode("idna")
     except ValueError as error:
         raise SmtpUrlError("transport: the host or the port of the SMTP address is none") from error
     if not valid or parts.path not in {"", "/"} or parts.fragment:

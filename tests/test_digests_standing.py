@@ -1,6 +1,9 @@
 """How the mail stands: counted per edition and answer, what fails told once, how far it is behind."""
 
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.policy import default
+from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select, update
@@ -9,7 +12,8 @@ from database import Database
 from digests.model import DeliveryState, delivery, digest, edition
 from digests.standing import backlog, count_answers, edition_standings, failing_editions, mark_alerted
 from digests.store import add_digest
-from labelcast.alerts import alert_message
+from labelcast.alerts import Alerts, alert_message
+from outbox.maildir import Maildir
 from subscribers.model import subscriber, subscription
 
 NOW = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
@@ -131,3 +135,27 @@ def test_the_lag_is_that_of_the_oldest_slot_whose_mail_waits(filled: Database) -
         slot = {"next_slot": NOW - timedelta(hours=3), "created_at": NOW}
         connection.execute(insert(subscription).values(**waiting, **slot))
         assert backlog(connection, NOW).lag == timedelta(hours=3)
+
+
+@pytest.mark.parametrize(
+    ("to", "as_sent"),
+    [("Op <op@bücher.example>", "op@xn--bcher-kva.example"), ("jörg@example.org", "jörg@example.org")],
+)
+def test_the_operator_is_told_also_by_names_that_are_not_ascii(
+    filled: Database, tmp_path: Path, to: str, as_sent: str
+) -> None:
+    alerts = Alerts(
+        filled,
+        to=to,
+        sender="Bücher <news@bücher.example>",
+        site="Bücher",
+        share=0.1,
+        connect=lambda: Maildir(tmp_path),
+    )
+    assert alerts.is_due(NOW)
+    assert alerts.tell(NOW) == "the operator was told of 1 editions that fail"
+    (mail,) = (tmp_path / "new").iterdir()
+    told = message_from_bytes(mail.read_bytes(), policy=default)
+    assert (told["To"], told["From"].addresses[0].addr_spec) == (as_sent, "news@xn--bcher-kva.example")
+    assert str(told["Message-ID"]).endswith("@xn--bcher-kva.example>")
+    assert not alerts.is_due(NOW + timedelta(hours=1))

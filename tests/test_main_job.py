@@ -143,3 +143,18 @@ def test_the_tick_builds_the_feeds_and_leaves_them_alone_when_nothing_changed(
     command("tick", "--now", NEXT_MONDAY)
     assert (file.read_bytes(), file.stat().st_mtime_ns) == before
     assert len(etree.fromstring(before[0]).findall(f"{ATOM}entry")) == 4
+
+
+def test_mail_from_a_domain_that_is_not_ascii_leaves_in_punycode(
+    command: Any, seeded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LABELCAST_MAIL__FROM", "Bücher <news@bücher.example>")
+    command("digests", "add", "weekly", "--rule", "all", "--at", "mon 08:00")
+    command("subscribers", "add", "a@example.org", "--digest", "weekly", "--confirmed")
+    (seeded / "new.jsonl").write_text(NEW_POST)
+    command("import", "new.jsonl", "--now", WEDNESDAY)
+    assert command("tick", "--now", "2026-12-14T08:00:00Z").code == 0
+    assert [one["state"] for one in command("deliveries", "--json").json] == ["sent"]
+    (mail,) = mails(seeded)
+    assert str(mail["Message-ID"]).endswith("@xn--bcher-kva.example>")
+    assert mail["From"].addresses[0].addr_spec == "news@xn--bcher-kva.example"

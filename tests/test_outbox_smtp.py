@@ -488,6 +488,8 @@ def test_an_address_says_how_to_send(url: str, expected: tuple[Any, ...]) -> Non
         "smtp://mx#x",
         "smtp://mx\n",
         "smtp://m x",
+        "smtp://mx..example.org",
+        f"smtp://{'x' * 64}.example.org",
         "smtp://user@mx",
         "smtp://:secret@mx",
         "smtp://u:secret%0a@mx",

@@ -137,6 +137,7 @@ def test_secrets_rotate_newest_first(file: Path) -> None:
         ('language = "en_US!"\n', "labelcast.toml: language: 'en_US!' is no language tag"),
         ('in_doubt = "maybe"\n', "labelcast.toml: in_doubt: Input should be 'resend' or 'hold'"),
         ('[mail]\nfrom = "nobody"\n', "labelcast.toml: mail.from: 'nobody' is no address"),
+        ('[mail]\nfrom = "a@ü..c"\n', "labelcast.toml: mail.from: 'a@ü..c' has no valid domain: Empty Label"),
         ('[mail]\nfrom = "a@b.c, d@e.f"\n', "labelcast.toml: mail.from: 'a@b.c, d@e.f' is no address"),
         ('[mail]\nfrom = "A <a@b.c>\\r\\nBcc: x@y.z"\n', "labelcast.toml: mail.from: holds a line break"),
         ('[web]\nsignup_url = "javascript:alert(1)"\n', "labelcast.toml: web.signup_url: 'javascript:"),
