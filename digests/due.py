@@ -69,17 +69,22 @@ def due_in_turn(
     are editions that are not rendered, and readers who left meanwhile.
     """
     wanted = _wanted(has_only=only is not None, has_without=bool(without))
-    given = {"now": now, "most": most_doubts, "limit": limit, "only": only, "without": sorted(without)}
+    given = {"now": now, "most": most_doubts, "only": only, "without": sorted(without)}
     priority, number = after
+    found: list[Pending] = []
     while priority <= LAST_PRIORITY:
-        place = {"its_priority": priority, "its_number": number}
+        room = limit - len(found)
+        place = {"its_priority": priority, "its_number": number, "limit": room}
         rows = connection.execute(wanted, given | place).all()
-        found = [_pending(row) for row in rows if row.is_ready]
-        if found:
-            return sorted(found, key=_number_of)
-        # A page of readers who left: the next. None at all: the next priority.
-        priority, number = (priority, max(row.id for row in rows)) if rows else (priority + 1, 0)
-    return []
+        found += sorted((_pending(row) for row in rows if row.is_ready), key=_number_of)
+        if len(rows) < room:
+            priority, number = priority + 1, 0
+        elif found:
+            break
+        else:
+            # A page of readers who left, or of editions without a message.
+            number = max(row.id for row in rows)
+    return found
 
 
 def _turns(*, has_only: bool, has_without: bool) -> Select[Any]:

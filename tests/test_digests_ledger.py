@@ -131,6 +131,17 @@ def test_pages_of_what_cannot_be_sent_yet_keep_nobody_from_their_turn(three: Dat
     assert [one.id for one in ledger_of(three).due(NOW, limit=1)] == [3]
 
 
+def test_a_page_begins_with_instant_mail_and_goes_on_with_the_rest(three: Database) -> None:
+    """A few instant ones in front make no page of their own: a run has no more lanes than its first page."""
+    with three.write() as connection:
+        connection.execute(update(delivery).where(delivery.c.id == 3).values(priority=0))
+    ledger = ledger_of(three)
+    assert [one.id for one in ledger.due(NOW)] == [3, 1, 2]
+    assert [one.id for one in ledger.due(NOW, limit=2)] == [3, 1]
+    assert [one.id for one in ledger.due(NOW, after=(0, 3))] == [1, 2]
+    assert [one.id for one in ledger.due(NOW, after=(1, 1))] == [2]
+
+
 def test_an_intent_is_granted_once(three: Database) -> None:
     one, other = ledger_of(three), ledger_of(three)
     seen_by_one, seen_by_other = one.due(NOW), other.due(NOW)
