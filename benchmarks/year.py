@@ -68,8 +68,8 @@ def _posts(file: Path, first: date, days: int) -> Iterator[Told]:
         said = json.loads(line)
         at = datetime.fromisoformat(said["published"]).astimezone(UTC)
         if begin <= at < begin + timedelta(days=days):
-            title = f"{said['title'][:60]} {said['id'][-20:]}"
-            yield Told(title, at, at + timedelta(seconds=30), tuple(said["labels"]))
+            name = said["id"].rpartition("/")[2]
+            yield Told(name, at, at + timedelta(seconds=30), tuple(said["labels"]))
 
 
 if __name__ == "__main__":
