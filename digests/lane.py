@@ -118,7 +118,7 @@ class Lane:
                 await self._connection.close()
 
     async def _deal_with(self, pending: Pending) -> bool:
-        """Send one; False when there is no way out."""
+        """Send one; False when there is no way out, or no leave that is worth waiting for."""
         connection = self._connection
         if connection is None or not connection.usable:
             connection = await self._reconnect()
@@ -129,8 +129,7 @@ class Lane:
         self._result = None
         # Without limits MAIL and RCPT travel while the intent is committed.
         if self._run.ledger.limits.is_counted and not await intent.granted():
-            await self._refused(pending, intent.hold)
-            return True
+            return await self._refused(pending, intent.hold)
         outcome = await self._send(connection, pending, intent)
         self._supply.done(pending)
         self._sent_at = self._clock()
@@ -201,31 +200,38 @@ class Lane:
         self._connection = connection
         return connection
 
-    async def _refused(self, pending: Pending, hold: Hold | None) -> None:
-        """An intent was not granted: another has taken the delivery, or a limit holds it back."""
+    async def _refused(self, pending: Pending, hold: Hold | None) -> bool:
+        """An intent was not granted: another has the delivery, or a limit; False when this lane may go."""
         if hold is None:
             self._supply.done(pending)
-            return
+            return True
         run = self._run
         seconds = (hold.until - run.ledger.leases.clock()).total_seconds()
+        self._supply.put_back(pending, until=self._clock() + seconds if hold.is_domains else None)
         if hold.is_domains:
-            self._supply.put_back(pending, until=self._clock() + seconds)
-            return
-        self._supply.put_back(pending)
-        if seconds > PATIENCE_SECONDS:
+            return True
+        if seconds <= PATIENCE_SECONDS:
+            await self._supply.pause(seconds)
+            return True
+        if self._supply.waiting.lanes == 1:
             # By the run's own clock, which may be a rehearsal's.
             until = self._commits.moment() + timedelta(seconds=seconds + 0.5)
             run.hold(until.replace(microsecond=0))
-        else:
-            await self._supply.pause(seconds)
+        # Else the lanes that are left are enough for what the limit lets go.
+        return False
 
     def _look_for_breaks(self, outcome: Outcome, connection: Connection) -> None:
         """End the run when one connection after another breaks before its message is taken."""
         run = self._run
-        if connection.usable:
+        if connection.usable or outcome.kind in {"sent", "failed"} or _is_of_the_message(outcome.reply):
             run.breaks = 0
         elif outcome.kind == "deferred":
             run.breaks += 1
             if run.breaks >= run.most_breaks:
                 run.report.trouble = f"one connection after another broke: {outcome.reply}"
                 run.is_ending = True
+
+
+def _is_of_the_message(reply: str) -> bool:
+    """Whether a server said so of a message: 421 is of the connection, and so is what no server said."""
+    return reply.startswith("4") and not reply.startswith("421")

@@ -15,6 +15,11 @@ class Connection(Protocol):
         """Whether another message may be sent over it."""
         ...
 
+    @property
+    def broke(self) -> bool:
+        """Whether it broke or never was open; one that is used up is no more usable, and did not break."""
+        ...
+
     async def open(self) -> None:
         """Connect; raise ``ConnectionError`` when that cannot be."""
         ...

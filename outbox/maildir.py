@@ -41,6 +41,11 @@ class Maildir:
         """Whether it is open."""
         return self._is_open
 
+    @property
+    def broke(self) -> bool:
+        """Whether it is not open."""
+        return not self._is_open
+
     async def open(self) -> None:
         """Make the folders where they are missing, and sweep away what a killed sender left in ``tmp/``.
 

@@ -65,6 +65,11 @@ class Sendmail:
         """Whether it is open."""
         return self._is_open
 
+    @property
+    def broke(self) -> bool:
+        """Whether it is not open."""
+        return not self._is_open
+
     async def open(self) -> None:
         """See that the program is there. Raises ``TransportError`` when it is not."""
         if shutil.which(self._command[0]) is None:

@@ -22,6 +22,11 @@ class Connection(Protocol):
         """Whether another message may be sent over it."""
         ...
 
+    @property
+    def broke(self) -> bool:
+        """Whether it broke or never was open; one that is used up is no more usable, and did not break."""
+        ...
+
     async def open(self) -> None:
         """Connect; raise ``TransportError`` when that cannot be."""
         ...
@@ -146,6 +151,11 @@ class ServerConnection:
         """Whether another message may be sent over it."""
         return self._connection is not None and self._connection.usable
 
+    @property
+    def broke(self) -> bool:
+        """Whether it broke, or never was open."""
+        return self._connection is None or self._connection.broke
+
     async def open(self) -> None:
         """Open a connection to a server, to the next one where one fails.
 
@@ -183,7 +193,7 @@ class ServerConnection:
                 else Outcome("withheld", "the leave to send was taken back")
             )
         outcome = await self._connection.send(sender, recipient, data, may_send=may_send, fence=fence)
-        if self._connection.usable or outcome.kind in {"sent", "failed"}:
+        if not self._connection.broke or outcome.kind in {"sent", "failed"}:
             if not self._has_worked and outcome.kind != "withheld":
                 self._servers.works(self._server)
                 self._has_worked = True

@@ -63,9 +63,13 @@ class SmtpConnection:
 
     @property
     def usable(self) -> bool:
-        """Whether another message may be sent: it is open, not used up, neither broke nor was told to go."""
-        is_open = self._session is not None and self._session.wire.broken is None
-        return is_open and self._left > 0 and self._clock() < self._until
+        """Whether another message may be sent: it is open, and not used up."""
+        return not self.broke and self._left > 0 and self._clock() < self._until
+
+    @property
+    def broke(self) -> bool:
+        """Whether it broke, was told to go, or was never open."""
+        return self._session is None or self._session.wire.broken is not None
 
     async def open(self) -> None:
         """Connect, secure and log in as the settings say. Raises ``TransportError``; may be called again."""

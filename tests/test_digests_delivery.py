@@ -11,7 +11,7 @@ from sqlalchemy import event, insert, select
 
 from database import Database, DatabaseUnavailable
 from digests.deliveries import list_deliveries
-from digests.delivery import Delivery, DeliveryReport, Letters
+from digests.delivery import MOST_BREAKS, Delivery, DeliveryReport, Letters
 from digests.leases import Leases
 from digests.ledger import Ledger, Pending, Result, Taken
 from digests.letters import EditionLetters
@@ -20,8 +20,11 @@ from digests.model import DeliveryState, delivery, digest, edition
 from digests.store import remove_digest
 from outbox.marks import MessageError
 from outbox.outcome import Outcome, TransportError
+from outbox.servers import Servers
+from outbox.ways import server_of
 from subscribers.model import subscriber, subscription
 from subscribers.tokens import TokenSigner
+from tests.smtp_faults import SmtpFaults
 
 NOW = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 
@@ -39,6 +42,7 @@ class FakeServer:
     # Recipients whose messages are not answered before so many others were accepted.
     slow: Callable[[str], bool] = lambda _recipient: False
     after: int = 0
+    hangs_up: bool = False
     accepts: asyncio.Event = field(default_factory=asyncio.Event)
 
     def connect(self) -> "FakeConnection":
@@ -55,6 +59,7 @@ class FakeConnection:
 
     server: FakeServer
     usable: bool = True
+    broke: bool = False
 
     async def open(self) -> None:
         await asyncio.sleep(0)
@@ -75,17 +80,18 @@ class FakeConnection:
     ) -> Outcome:
         assert data == f"to {recipient} from {sender}".encode()
         verdict = self.server.told(recipient)
+        self.usable = not self.server.hangs_up
         if verdict == "lost before data":
-            self.usable = False
+            self.usable, self.broke = False, True
             return Outcome("deferred", "the connection was lost")
         if not await may_send():
             return Outcome("withheld", "another worker has it")
         self.server.before_data(recipient)
         if not fence():
-            self.usable = False
+            self.usable, self.broke = False, True
             return Outcome("withheld", "the lease is over")
         if verdict == "cut":
-            self.usable = False
+            self.usable, self.broke = False, True
             self.server.accepted.append(recipient)
             return Outcome("in_doubt", "the connection was lost after the final dot")
         if verdict == "sent":
@@ -424,3 +430,16 @@ def test_the_fence_falls_when_the_lease_is_over(database: Database, server: Fake
     asyncio.run(run.run(NOW))
     assert server.accepted == []
     assert counts(database) == {"deferred": 3}
+
+
+def test_a_connection_that_is_used_up_after_a_deferral_did_not_break(
+    sqlite_database: Database, smtp_faults: SmtpFaults
+) -> None:
+    smtp_faults.set_fault("", "rcpt", "450 4.2.0 not now")
+    readers = 3 * MOST_BREAKS
+    fill(sqlite_database, readers)
+    way = server_of(f"{smtp_faults.url}?max_messages=1")
+    servers = Servers([way], clock=lambda: 0.0)
+    run = Delivery(ledger_of(sqlite_database), FakeLetters(), servers.connection, connections=1)
+    assert str(asyncio.run(run.run(NOW))) == f"{readers} deferred"
+    assert (smtp_faults.connections, way.failures) == (readers, 0)

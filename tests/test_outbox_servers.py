@@ -52,13 +52,13 @@ class Fake:
 class FakeConnection:
     def __init__(self, server: Fake) -> None:
         self.server = server
-        self.usable = False
+        self.usable, self.broke = False, True
 
     async def open(self) -> None:
         self.server.opened += 1
         if self.server.is_down:
             raise TransportError(f"{self.server.name}: nobody there")
-        self.usable = True
+        self.usable, self.broke = True, False
 
     async def send(
         self, _sender: str, _recipient: str, _data: bytes, *, may_send: Any, fence: Callable[[], bool]
@@ -66,10 +66,11 @@ class FakeConnection:
         assert await may_send()
         assert fence()
         self.usable = self.server.outcome.kind in {"sent", "failed"}
+        self.broke = not self.usable
         return self.server.outcome
 
     async def close(self) -> None:
-        self.usable = False
+        self.usable, self.broke = False, True
 
 
 def group(clock: Clock, **weights: int) -> tuple[Servers, dict[str, Fake]]:
