@@ -65,6 +65,7 @@ class Taker:
     """What stands for a server."""
 
     usable: bool = True
+    broke: bool = False
 
     async def open(self) -> None:
         """At once."""
