@@ -1,0 +1,117 @@
+"""``labelcast digests set`` and ``introduce``, and what a digest shows, through the command line and back."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Command
+
+
+@pytest.fixture
+def weekly(command: Command, blog: Path) -> Path:
+    """The folder of a blog with one digest."""
+    added = command("digests", "add", "weekly", "--rule", "all", "--timezone", "UTC", "--min-posts", "2")
+    assert added.code == 0, added.err
+    return blog
+
+
+def _listed(command: Command) -> dict[str, Any]:
+    (found,) = command("digests", "--json").json
+    listed: dict[str, Any] = found
+    return listed
+
+
+@pytest.mark.usefixtures("weekly")
+def test_a_digest_is_changed_in_what_is_given(command: Command) -> None:
+    before = _listed(command)
+    assert (before["min_posts"], before["max_posts"], before["order"]) == (2, None, "newest")
+    changed = command(
+        *("digests", "set", "weekly", "--max-posts", "10", "--order", "oldest", "--group-by", "label"),
+        *("--content", "summary", "--at", "fri 17:30", "--title", "Each week"),
+    )
+    assert changed.code == 0, changed.err
+    assert changed.err == "digest weekly: changed, weekly, Friday 17:30 UTC, with the rule all\n"
+    after = _listed(command)
+    expected = {
+        "max_posts": 10,
+        "order": "oldest",
+        "group_by": "label",
+        "content": "summary",
+        "at": after["at"],
+        "title": "Each week",
+        "next_slot": after["next_slot"],
+    }
+    assert after == before | expected
+    assert after["next_slot"].endswith("T17:30:00Z")
+    again = command("digests", "set", "weekly", "--max-posts", "0")
+    assert (again.code, _listed(command)["max_posts"]) == (0, None)
+    assert "unchanged" in command("digests", "set", "weekly", "--title", "Each week").err
+
+
+@pytest.mark.usefixtures("weekly")
+def test_what_cannot_be_changed_is_one_line(command: Command) -> None:
+    for arguments, code, reason in (
+        (["weekly"], 2, "nothing to change is given"),
+        (["wekly", "--title", "x"], 1, "there is weekly"),
+        (["weekly", "--at", "noon"], 2, "no time of a day"),
+        (["weekly", "--order", "best"], 2, "oldest"),
+    ):
+        refused = command("digests", "set", *arguments)
+        assert (refused.code, reason in refused.err) == (code, True), refused.err
+        assert refused.err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("weekly")
+def test_readers_are_counted_where_digests_are_listed(command: Command) -> None:
+    for number, confirmed in enumerate((["--confirmed"], ["--confirmed"], [])):
+        added = command("subscribers", "add", f"r{number}@example.org", "--digest", "weekly", *confirmed)
+        assert added.code == 0, added.err
+    assert _listed(command)["readers"] == 2
+
+
+def test_an_introduction_is_pinned_and_taken_away(command: Command, weekly: Path) -> None:
+    (weekly / "words.html").write_text("<p>We have <b>moved</b>.</p><script>x()</script>", encoding="utf-8")
+    pinned = command("digests", "introduce", "weekly", "words.html")
+    assert pinned.code == 0, pinned.err
+    assert _listed(command)["introduction"] == "<p>We have <b>moved</b>.</p>"
+    assert command("digests", "introduce", "weekly", "--text", "Hello.").code == 0
+    assert _listed(command)["introduction"] == "<p>Hello.</p>"
+    assert command("digests", "introduce", "weekly", "--clear").code == 0
+    assert (_listed(command)["introduction"], _listed(command)["introduced_at"]) == (None, None)
+
+
+def test_an_introduction_is_given_in_one_way(command: Command, weekly: Path) -> None:
+    (weekly / "latin").write_bytes(b"caf\xe9")
+    for arguments, code in (
+        ([], 2),
+        (["--text", "x", "--clear"], 2),
+        (["latin"], 2),
+        (["missing"], 1),
+        (["--text", " "], 1),
+    ):
+        refused = command("digests", "introduce", "weekly", *arguments)
+        assert (refused.code, refused.err.count("\n")) == (code, 1), refused.err
+
+
+def test_what_a_digest_shows_is_exported_and_applied(command: Command, weekly: Path) -> None:
+    command("digests", "set", "weekly", "--max-posts", "7", "--group-by", "day")
+    exported = command("config", "export").text
+    for line in (
+        "min_posts = 2",
+        "max_posts = 7",
+        'group_by = "day"',
+        'order = "newest"',
+        'content = "full"',
+    ):
+        assert line in exported
+    changed = exported.replace('order = "newest"', 'order = "oldest"').replace(
+        "max_posts = 7", "max_posts = 9"
+    )
+    (weekly / "config.toml").write_text(changed, encoding="utf-8")
+    assert command("config", "apply", "config.toml").err == "digest weekly: changed\n"
+    assert command("config", "apply", "config.toml").err == "digest weekly: unchanged\n"
+    assert (_listed(command)["order"], _listed(command)["max_posts"]) == ("oldest", 9)
+    (weekly / "config.toml").write_text(changed.replace('"oldest"', '"best"'), encoding="utf-8")
+    refused = command("config", "apply", "config.toml")
+    assert (refused.code, "order 'best' is none" in refused.err) == (2, True)
