@@ -1,20 +1,25 @@
 """What follows from mail that came back: readers who are gone are suppressed, others are given time.
 
-A hard bounce suppresses at once. Soft ones are counted, one a delivery, until there are so many within so
-many days and nothing arrived since. A refusal for policy is recorded for the operator and not held against
-the reader. Who complains is unsubscribed from everything. What was read before changes nothing.
+A hard bounce suppresses at once, unless its domain refuses so many that it counts as soft
+(``digests/braking.py``). Soft ones are counted, one a day, until there are so many within so many days and
+nothing arrived since. A refusal for policy is recorded for the operator and not held against the reader. Who
+complains is unsubscribed from everything. What was read before changes nothing.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 
+import structlog
 from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from database.upsert import insert_new
+from digests.braking import is_to_be_held
 from digests.claims import Claim, claim_of_delivery, find_claim
+from digests.due import domain_of
 from digests.model import DeliveryState, bounce, delivery
 from outbox.bounces.report import Report, ReportKind
 from outbox.bounces.verdicts import find_code, find_status, verdict
@@ -25,6 +30,8 @@ from subscribers.tokens import TokenSigner
 
 # Servers try for five days before they report: only what was sent longer ago, and did not come back, arrived.
 SETTLED = timedelta(days=6)
+
+log = structlog.get_logger("bounces")
 
 
 class Taken(StrEnum):
@@ -41,7 +48,7 @@ class Taken(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SoftLimits:
-    """After how many soft bounces, within how many days, an address is taken to be gone."""
+    """After how many days with soft bounces, of how many, an address is taken to be gone."""
 
     bounces: int = 5
     days: int = 14
@@ -49,13 +56,17 @@ class SoftLimits:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """What a message came to for one reader; ``email`` is None where it is about nobody of ours."""
+    """What a message came to for one reader; ``email`` is None where it is about nobody of ours.
+
+    ``held``: their domain says of so many that they are gone that it is not believed as yet.
+    """
 
     taken: Taken
     email: str | None = None
     status: str | None = None
     diagnostic: str = ""
     suppressed: bool = False
+    held: bool = False
 
 
 # The worst first: of several things that one message says of a reader, one is recorded.
@@ -120,7 +131,15 @@ def note_refusals(
             key = _key("refused", str(number), reply)
             done = _record(connection, key, claim, report, limits=limits or SoftLimits(), now=now)
             suppressed += done.suppressed
+            if done.held:
+                warn_of_held(domain_of(claim.email), now.date())
     return suppressed
+
+
+@lru_cache(maxsize=1000)
+def warn_of_held(domain: str, day: date) -> None:
+    """Log that a domain is not believed, once that day."""
+    log.warning("too many readers are called unknown: not suppressed yet", domain=domain, day=f"{day}")
 
 
 def _record(
@@ -129,6 +148,9 @@ def _record(
     kind = report.kind
     if kind is ReportKind.HARD and not claim.is_named:
         # Another address that theirs forwards to: they may read a copy of their own, so it only counts.
+        kind = ReportKind.SOFT
+    held = kind is ReportKind.HARD and is_to_be_held(connection, claim.subscriber_id, claim.delivery_id)
+    if held:
         kind = ReportKind.SOFT
     row = {
         "source_key": key,
@@ -145,7 +167,7 @@ def _record(
     suppressed = reason is not None and suppress(
         connection, claim.email, reason=reason, now=now, salt=_salt(connection)
     )
-    return Returned(Taken(kind), claim.email, report.status, report.diagnostic, suppressed)
+    return Returned(Taken(kind), claim.email, report.status, report.diagnostic, suppressed, held)
 
 
 def _reason(
@@ -162,9 +184,10 @@ def _reason(
 
 
 def _is_gone(connection: Connection, subscriber_id: int, limits: SoftLimits, now: datetime) -> bool:
-    """Whether so many of a reader's deliveries came back, within so many days, and none arrived after.
+    """Whether a reader's deliveries came back on so many days of so many, and none arrived after.
 
-    Reckoned by when they were sent, not when the reports were read: a mailbox may be read weeks late.
+    A day counts once: instant mail may come back five times while one evening's mailbox is full. Reckoned by
+    when they were sent, not when the reports were read: a mailbox may be read weeks late.
     """
     mine = delivery.c.subscriber_id == subscriber_id
     came_back = select(bounce.c.delivery_id).where(
@@ -184,7 +207,8 @@ def _is_gone(connection: Connection, subscriber_id: int, limits: SoftLimits, now
         )
     ).scalar_one()
     since = times[-1] - timedelta(days=limits.days)
-    return sum(time > since and (arrived is None or time > arrived) for time in times) >= limits.bounces
+    counted_days = {time.date() for time in times if time > since and (arrived is None or time > arrived)}
+    return len(counted_days) >= limits.bounces
 
 
 def _is_held_against() -> ColumnElement[bool]:

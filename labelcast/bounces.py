@@ -9,7 +9,8 @@ from typing import BinaryIO
 import structlog
 
 from database import Database
-from digests.returns import Returned, SoftLimits, Taken, take_back
+from digests.due import domain_of
+from digests.returns import Returned, SoftLimits, Taken, take_back, warn_of_held
 from outbox.bounces.mailboxes import Mail, open_mailbox
 from outbox.bounces.reading import message_key, read_reports
 from outbox.bounces.report import Report, ReportKind
@@ -31,6 +32,8 @@ class BouncesReport:
     counts: Counter[Taken] = field(default_factory=Counter)
     suppressed: int = 0
     policy: list[Returned] = field(default_factory=list)
+    # Hard ones that are not believed as yet, by domain.
+    held: Counter[str] = field(default_factory=Counter)
 
     def __str__(self) -> str:
         counts = self.counts
@@ -84,6 +87,7 @@ class BounceReader:
         report.counts[taken[0].taken] += 1
         report.suppressed += sum(one.suppressed for one in taken)
         report.policy += [one for one in taken if one.taken is Taken.POLICY]
+        report.held.update(domain_of(one.email) for one in taken if one.held and one.email)
 
     def _record(
         self, mail: Mail, reports: Sequence[Report], *, now: datetime, dry_run: bool
@@ -111,6 +115,8 @@ def reading_bounces(reader: BounceReader, mailbox: str, *, stopping: Callable[[]
         report = reader.read(mailbox, now=now, stopping=stopping)
         for one in report.policy[:MOST_TOLD]:
             log.warning("mail refused for policy", recipient=one.email, said=one.diagnostic)
+        for domain in report.held:
+            warn_of_held(domain, now.date())
         return str(report) if report.counts.total() else None
 
     return Duty("bounces", is_due, read, is_long=True)

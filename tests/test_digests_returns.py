@@ -232,6 +232,13 @@ def test_mail_just_sent_is_not_known_to_have_arrived(ledger: Connection) -> None
     assert _soft(ledger, [13, 12, 11, 9, 8], arrived=[5, 4, 3])[-1] is True
 
 
+def test_a_full_mailbox_of_one_evening_counts_once_however_much_came_that_day(ledger: Connection) -> None:
+    for number in range(2, 9):
+        deliver(ledger, number, ago=timedelta(minutes=number))
+        data = dsn(to=PATHS.address(number), own_id=f"<{number}@mx>", **FULL)
+        assert [one.suppressed for one in take(ledger, data)] == [False]
+
+
 def test_mail_put_off_for_policy_is_no_fault_of_the_readers(ledger: Connection) -> None:
     said = {"status": "4.7.1", "said": "smtp; 451 4.7.1 greylisted"}
     assert _soft(ledger, [6, 5, 4, 3, 2, 1], said=said) == [False] * 6

@@ -111,9 +111,11 @@ def _tell(report: "BouncesReport", *, as_json: bool) -> None:
     if as_json:
         names = {Taken.COMPLAINT: "complaints", Taken.NONE: "no_bounce", Taken.KNOWN: "read_before"}
         counts = {names.get(kind, kind.value): report.counts[kind] for kind in Taken}
-        answer_json({**counts, "suppressed": report.suppressed})
+        answer_json({**counts, "suppressed": report.suppressed, "held": report.held.total()})
     else:
         answer(str(report))
+    for domain, count in report.held.items():
+        say(f"{domain} says of too many readers that they are gone: {count} are counted, not suppressed")
     for one in report.policy[:MOST_TOLD]:
         say(f"refused for policy: {one.email}: {one.diagnostic}")
     if len(report.policy) > MOST_TOLD:
