@@ -185,12 +185,12 @@ edition = Table(
     ),
 )
 
-_IS_UNRENDERED = and_(edition.c.message.is_(None), edition.c.reason.is_(None))
+IS_UNRENDERED = and_(edition.c.message.is_(None), edition.c.reason.is_(None))
 Index(
     "ix_edition_unrendered",
     edition.c.id,
-    sqlite_where=_IS_UNRENDERED,
-    postgresql_where=_IS_UNRENDERED,
+    sqlite_where=IS_UNRENDERED,
+    postgresql_where=IS_UNRENDERED,
 )
 
 edition_post = Table(

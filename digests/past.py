@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, and_, func, select
 
 from digests.cadence import previous_slot
-from digests.model import Digest, digest, edition, edition_post
+from digests.model import IS_UNRENDERED, Digest, digest, edition, edition_post
 from digests.rhythm import Cadence
 from digests.store import reader_rhythm
 from posts.model import PostState, post
@@ -52,11 +52,15 @@ class MailedEdition:
     is_private: bool
 
 
-def archive_state(connection: Connection, its: Digest) -> tuple[int, int]:
-    """What changes whenever a further edition of a digest was rendered: how many there are, and the last."""
-    query = select(func.count(), func.max(edition.c.id)).where(edition.c.digest_id == its.id, _IS_MAILED)
-    number, last = connection.execute(query).one()
-    return number, last or 0
+def archive_state(connection: Connection, its: Digest) -> tuple[object, ...]:
+    """What changes whenever a further edition of a digest was made or rendered, its own or another's.
+
+    Read from the ends of indexes, and from that of the few that are not rendered: not from all there are.
+    """
+    newest = select(func.max(edition.c.id)).scalar_subquery()
+    last = select(func.max(edition.c.window_end)).where(edition.c.digest_id == its.id).scalar_subquery()
+    waiting = select(newest, last, func.count(), func.sum(edition.c.id)).where(IS_UNRENDERED)
+    return tuple(connection.execute(waiting).one())
 
 
 def listed_editions(connection: Connection, its: Digest) -> list[int]:

@@ -146,12 +146,17 @@ def backlog(connection: Connection, now: datetime) -> Backlog:
 def failing_editions(
     connection: Connection, *, share: float, since: datetime, limit: int
 ) -> list[EditionStanding]:
-    """Editions made after ``since`` of which at least that share failed, and nobody was told of yet."""
+    """Editions made after ``since`` of which at least that share failed, and nobody was told of yet.
+
+    Editions come in the order of their numbers: it is read back to the last one before, and no further.
+    """
+    before = select(edition.c.id).where(edition.c.created_at < since).order_by(edition.c.id.desc()).limit(1)
+    last = connection.execute(before).scalar() or 0
     failed = func.count(delivery.c.id)
     query = (
         select(edition.c.id)
         .join(delivery, and_(delivery.c.edition_id == edition.c.id, HAS_FAILED))
-        .where(edition.c.alerted_at.is_(None), edition.c.created_at >= since)
+        .where(delivery.c.edition_id > last, edition.c.alerted_at.is_(None))
         .group_by(edition.c.id, edition.c.readers)
         .having(failed >= edition.c.readers * share)
         .order_by(edition.c.id)

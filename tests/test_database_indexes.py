@@ -13,6 +13,9 @@ from database import Database, metadata
 from digests.engine import unrendered
 from digests.leases import Leases
 from digests.ledger import Ledger
+from digests.past import archive_state
+from digests.standing import failing_editions
+from digests.store import add_digest
 
 NOW = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 
@@ -94,3 +97,19 @@ def test_editions_without_a_message_are_found_by_an_index(sqlite_database: Datab
     with explained(sqlite_database) as plans, sqlite_database.read() as connection:
         connection.execute(unrendered(NOW)).all()
     assert any("INDEX ix_edition_unrendered" in line for line in plans)
+
+
+def test_what_a_digests_archive_holds_is_known_without_going_through_it(sqlite_database: Database) -> None:
+    with sqlite_database.write() as connection:
+        its = add_digest(connection, "weekly", rule="all", now=NOW)
+    with explained(sqlite_database) as plans, sqlite_database.read() as connection:
+        archive_state(connection, its)
+    assert "SCAN edition USING INDEX ix_edition_unrendered" in plans
+    # The other two are the ends of indexes.
+    assert sum("edition" in line for line in plans) == 3
+
+
+def test_of_what_failed_in_years_only_the_last_editions_are_looked_at(sqlite_database: Database) -> None:
+    with explained(sqlite_database) as plans, sqlite_database.read() as connection:
+        failing_editions(connection, share=0.1, since=NOW, limit=9)
+    assert any("INDEX ix_delivery_failed (edition_id>?)" in line for line in plans)

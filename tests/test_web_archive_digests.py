@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lxml import etree
 from sqlalchemy import update
 
-from digests.model import Digest
+from digests.model import Digest, edition
 from digests.past import Candidate, tiled
 from digests.store import add_digest, find_digest, update_digest
 from posts.model import PostState
@@ -22,7 +22,7 @@ from posts.model import post as post_table
 from posts.privacy import set_private_rule
 from posts.rules import parse
 from tests.feeds_blog import FeedsBlog
-from tests.mailed_digests import MONDAY, NOW, WEEK, Reading, add_edition, reading
+from tests.mailed_digests import MONDAY, NOW, WEEK, Reading, add_edition, message, reading
 from tests.web_client import open_client, tree
 
 DAY = timedelta(days=1)
@@ -251,6 +251,17 @@ def test_a_new_edition_is_seen_at_once(archive: Reading) -> None:
     assert after.status_code == 200
     assert len(feedparser.parse(after.content).entries) == 2
     assert len(listed(archive)) == 2
+
+
+def test_an_edition_is_listed_once_it_is_rendered_whichever_comes_first(archive: Reading) -> None:
+    mail(archive)
+    late = mail(archive, MONDAY + WEEK, mailed=False)
+    mail(archive, MONDAY + 2 * WEEK)
+    assert len(listed(archive)) == 2
+    with archive.database.write() as connection:
+        rendered = update(edition).where(edition.c.id == late)
+        connection.execute(rendered.values(message=message("News", "<h1>Late</h1>"), rendered_at=NOW))
+    assert len(listed(archive)) == 3
 
 
 def test_looking_through_the_archive_changes_nothing(archive: Reading) -> None:
