@@ -89,7 +89,8 @@ class Delivery:
         )
         await supply.begin()
         watch = asyncio.create_task(self._watch_the_hours(commits))
-        lanes = [Lane(self._run, commits, supply) for _ in range(min(self._lanes, len(supply.waiting)))]
+        supply.waiting.lanes = min(self._lanes, len(supply.waiting))
+        lanes = [Lane(self._run, commits, supply) for _ in range(supply.waiting.lanes)]
         # No task group: it would break off the messages of all lanes for an error in one.
         ended = await asyncio.gather(*(lane.send_all() for lane in lanes), return_exceptions=True)
         watch.cancel()

@@ -78,7 +78,8 @@ class Limits:
         """Which messages may go, by their domains and in order of their turn.
 
         Rates go by the ``real`` time, the day and its cap by ``now``. A message held back uses up nothing;
-        each is told when its own turn would come, so that they do not all come back in one instant.
+        each is told when its own turn would come, so that they do not all come back in one instant. Those of
+        a domain wait together, until the first of them may go.
         """
         rates = _Rates(allowances, microseconds(real))
         day, cap = self._day_key(now), self.daily_cap
@@ -177,9 +178,11 @@ class _Rates:
         return self._real if found is None else microseconds(found.at)
 
     def _hold(self, key: str, rate: float, until: float) -> Hold:
+        if key != ALL:
+            return Hold(moment(until), is_domains=True)
         turn = self._queue.get(key, until)
         self._queue[key] = turn + _SECOND / rate
-        return Hold(moment(turn), is_domains=key != ALL)
+        return Hold(moment(turn))
 
 
 def _tolerance(rate: float) -> float:

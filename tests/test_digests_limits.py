@@ -42,8 +42,7 @@ def test_in_any_time_no_more_go_than_the_rate_and_one_burst(rate: float, asks: l
         decided = limits.decide(["example.org"] * count, allowances, real=real, now=NOW)
         allowances |= decided.allowances
         went += [microseconds(real)] * decided.holds.count(None)
-        for hold in filter(None, decided.holds):
-            assert hold.until > real
+        assert all(hold is None or hold.until > real for hold in decided.holds)
     burst = max(1, rate * BURST_SECONDS)
     for first, begin in enumerate(went):
         for last in range(first, len(went)):

@@ -116,6 +116,16 @@ def test_a_rate_is_waited_for_without_a_rush_on_the_database(
     assert len(commits) < 100
 
 
+def test_lanes_that_a_rate_has_no_use_for_leave_the_rest_to_the_others(
+    sqlite_database: Database, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of eight lanes some would wait for longer than a run is patient: the run goes on with the others."""
+    monkeypatch.setattr("digests.lane.PATIENCE_SECONDS", 0.12)
+    fill(sqlite_database, 14)
+    report = send(sqlite_database, server, connections=8, limits=Limits(per_second=20))
+    assert str(report) == "14 sent"
+
+
 def test_a_domain_s_rate_holds_back_that_domain_only(database: Database, server: FakeServer) -> None:
     """What waits for longer than a run is patient is left, as it was, to a later one."""
     fill(database, 30)
@@ -142,6 +152,15 @@ def test_a_server_that_breaks_every_connection_is_left_alone(database: Database,
     report = send(database, server, connections=2)
     assert report.trouble == "one connection after another broke: the connection was lost"
     assert counts(database)["queued"] >= 100 - 6
+
+
+def test_a_server_that_defers_each_message_and_hangs_up_is_asked_for_all(
+    database: Database, server: FakeServer
+) -> None:
+    fill(database, 30)
+    server.verdicts = {f"r{number}@example.org": ["451 later"] for number in range(1, 31)}
+    server.hangs_up = True
+    assert str(send(database, server, connections=2)) == "30 deferred"
 
 
 def test_what_failed_is_noted_in_the_step_that_records_it(database: Database, server: FakeServer) -> None:
