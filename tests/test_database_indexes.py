@@ -10,12 +10,14 @@ from sqlalchemy import ForeignKey, Index, PrimaryKeyConstraint, Table, UniqueCon
 
 import feeds.model  # noqa: F401 - its table too refers to posts
 from database import Database, metadata
+from digests.editions import Planner
 from digests.engine import unrendered
 from digests.leases import Leases
 from digests.ledger import Ledger
 from digests.past import archive_state
 from digests.standing import failing_editions
 from digests.store import add_digest
+from posts.blog import create_blog
 
 NOW = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 
@@ -113,3 +115,20 @@ def test_of_what_failed_in_years_only_the_last_editions_are_looked_at(sqlite_dat
     with explained(sqlite_database) as plans, sqlite_database.read() as connection:
         failing_editions(connection, share=0.1, since=NOW, limit=9)
     assert any("INDEX ix_delivery_failed (edition_id>?)" in line for line in plans)
+
+
+def test_due_subscriptions_are_found_by_their_slots(
+    sqlite_database: Database, store_post: Callable[..., int]
+) -> None:
+    planner = Planner(sqlite_database, mail_domain="example.org")
+    with sqlite_database.write() as connection:
+        create_blog(connection, site_url="https://blog.example", now=NOW)
+        store_post(connection, "news", published=NOW)
+    with explained(sqlite_database) as plans:
+        planner.is_due(NOW)
+        planner.plan(NOW)
+    found = [line for line in plans if line.startswith(("SEARCH subscription", "SCAN subscription"))]
+    # Who has none, whose has come, and for whom there may be instant news: each asked once, then read.
+    assert len(found) == 8
+    assert all("INDEX ix_subscription_due (state=? AND next_slot" in line for line in found)
+    assert not any("FOR ORDER BY" in line for line in plans)
