@@ -199,7 +199,7 @@ def main() -> None:
     """Measure and print."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--messages", type=int, default=5000)
-    options.add_argument("--connections", type=int, default=32)
+    options.add_argument("--connections", type=int, default=64)
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--database", default=None)
     chosen = options.parse_args()

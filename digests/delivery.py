@@ -7,7 +7,6 @@ may travel meanwhile, DATA only once the intent is durable.
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 
@@ -15,6 +14,7 @@ from digests.commits import Commits
 from digests.lane import DeliveryReport, Lane, Run
 from digests.ledger import Ledger
 from digests.outside import Connection, Letters
+from digests.press import Press
 from digests.supply import LOOK_SECONDS, Supply
 
 __all__ = ["Connection", "Delivery", "DeliveryReport", "Letters"]
@@ -76,7 +76,7 @@ class Delivery:
     async def _send_in_threads(self, commits: Commits, now: datetime) -> list[BaseException | None]:
         if not self._threads:
             return await self._send_all(commits, now)
-        with ThreadPoolExecutor(self._threads, thread_name_prefix="letters") as self._run.pressroom:
+        with Press(self._run.letters, threads=self._threads) as self._run.press:
             return await self._send_all(commits, now)
 
     async def _send_all(self, commits: Commits, now: datetime) -> list[BaseException | None]:

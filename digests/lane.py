@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -16,6 +15,7 @@ from digests.ledger import Ledger, Result
 from digests.limits import Hold
 from digests.model import DeliveryState
 from digests.outside import Connection, Letters
+from digests.press import Press
 from digests.supply import Supply
 from outbox.marks import MessageError
 from outbox.outcome import Outcome
@@ -63,9 +63,9 @@ class DeliveryReport:
 class Run:
     """What the lanes of a run share. ``enough`` ends it; so does ``is_ending``, which they set.
 
-    ``pressroom`` has threads to make letters in, where that takes long: while one is signed, Python's lock is
-    let go of. ``breaks`` counts the connections that broke one after another, before their message was taken;
-    with ``most_breaks`` it is not the messages that are at fault.
+    ``press`` makes the letters in threads, where that takes long. ``breaks`` counts the connections that
+    broke one after another, before their message was taken; with ``most_breaks`` it is not the messages that
+    are at fault.
     """
 
     ledger: Ledger
@@ -74,7 +74,7 @@ class Run:
     enough: Callable[[], bool]
     progress: Callable[[int], None]
     most_breaks: int
-    pressroom: Executor | None = None
+    press: Press | None = None
     report: DeliveryReport = field(default_factory=DeliveryReport)
     breaks: int = 0
     is_ending: bool = False
@@ -143,11 +143,8 @@ class Lane:
     async def _send(self, connection: Connection, pending: Pending, intent: Intent) -> Outcome:
         letters = self._run.letters
         try:
-            if self._run.pressroom is None:
-                data = letters.data(pending)
-            else:
-                loop = asyncio.get_running_loop()
-                data = await loop.run_in_executor(self._run.pressroom, letters.data, pending)
+            press = self._run.press
+            data = letters.data(pending) if press is None else await press.data(pending)
         except MessageError as error:
             return Outcome("failed", f"no message can be made: {error}")
         except DatabaseUnavailable as error:

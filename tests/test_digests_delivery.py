@@ -187,9 +187,17 @@ def send(
     enough: Callable[[], bool] = lambda: False,
     letters: Letters | None = None,
     limits: Limits = UNLIMITED,
+    threads: int = 0,
 ) -> DeliveryReport:
     ledger = ledger_of(database, resend=resend, limits=limits)
-    run = Delivery(ledger, letters or FakeLetters(), server.connect, connections=connections, enough=enough)
+    run = Delivery(
+        ledger,
+        letters or FakeLetters(),
+        server.connect,
+        connections=connections,
+        threads=threads,
+        enough=enough,
+    )
     return asyncio.run(run.run(now))
 
 
@@ -369,11 +377,20 @@ def test_an_error_in_one_lane_interrupts_no_message_of_another(
     assert sorted(server.accepted) == sorted(f"r{n}@example.org" for n in range(1, 51))
 
 
-def test_a_message_that_cannot_be_read_just_now_is_deferred(database: Database, server: FakeServer) -> None:
-    fill(database, 5)
-    letters = FakeLetters({"r2@example.org": DatabaseUnavailable("database sqlite:///it: disk I/O error")})
-    send(database, server, letters=letters)
-    assert counts(database) == {"sent": 4, "deferred": 1}
+@pytest.mark.parametrize("threads", [0, 2])
+def test_a_message_that_cannot_be_made_just_now_is_deferred(
+    database: Database, server: FakeServer, threads: int
+) -> None:
+    """Also where letters are made in threads; one that never can be made has failed."""
+    fill(database, 25)
+    letters = FakeLetters(
+        {
+            "r2@example.org": DatabaseUnavailable("database sqlite:///it: disk I/O error"),
+            "r9@example.org": MessageError("no such mark"),
+        }
+    )
+    send(database, server, letters=letters, threads=threads)
+    assert counts(database) == {"sent": 23, "deferred": 1, "failed": 1}
 
 
 class LedgerThatGoes(Ledger):
