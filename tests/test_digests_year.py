@@ -45,8 +45,8 @@ def _rehearse(database: Database, *, days: int, readers: int) -> None:
     assert rehearsal.miscounted() == []
 
 
-def test_sixty_days_bring_each_reader_the_mails_of_a_plain_model(sqlite_database: Database) -> None:
-    _rehearse(sqlite_database, days=60, readers=150)
+def test_seven_weeks_bring_each_reader_the_mails_of_a_plain_model(sqlite_database: Database) -> None:
+    _rehearse(sqlite_database, days=49, readers=100)
 
 
 def test_two_weeks_bring_them_on_postgresql_too(postgres_database: Database) -> None:
