@@ -15,7 +15,7 @@ from digests.cadence import Cadence, Rhythm, next_slot, previous_slot
 from digests.editions import news_of
 from digests.freezing import no_mail
 from digests.introducing import is_introduced
-from digests.model import Digest, Edition, NoMail, delivery, edition
+from digests.model import DeliveryState, Digest, Edition, NoMail, delivery, edition
 from digests.printing import draft, edition_contents
 from digests.store import reader_rhythm
 from digests.subscribed import Subscribed
@@ -31,14 +31,16 @@ MOST_WINDOWS = 400
 
 @dataclass(frozen=True, slots=True)
 class Foretold:
-    """An edition and its posts. ``number`` is that of the edition they were sent; None: none was yet.
+    """An edition and its posts. ``number`` is that of the edition made for them; None: none was yet.
 
-    ``reason`` tells why nothing is mailed then; ``paused`` that its reader has paused.
+    ``state`` is that of its delivery. ``reason`` tells why nothing is mailed then; ``paused`` that its reader
+    has paused.
     """
 
     edition: Edition
     posts: tuple[Post, ...]
     number: int | None = None
+    state: DeliveryState | None = None
     reason: NoMail | None = None
     paused: bool = False
 
@@ -62,8 +64,8 @@ def foretell(
     At a slot it is that slot's mail; between two, what there is since the last one. To be called in a
     transaction that may write; nothing it does stays.
     """
-    if one is not None and at <= now and (sent := _sent(connection, one, at)) is not None:
-        return sent
+    if one is not None and at <= now and (made := _made(connection, one, at)) is not None:
+        return made
     rehearsal = connection.begin_nested()
     try:
         if at > now:
@@ -73,10 +75,10 @@ def foretell(
         rehearsal.rollback()
 
 
-def _sent(connection: Connection, one: Subscribed, at: datetime) -> Foretold | None:
-    """The edition they were sent for the window that ended at ``at``, or just before for instant mail."""
+def _made(connection: Connection, one: Subscribed, at: datetime) -> Foretold | None:
+    """The edition made for them of the window that ended at ``at``, or just before for instant mail."""
     query = (
-        select(edition.c.id, edition.c.window_end)
+        select(edition.c.id, edition.c.window_end, delivery.c.state)
         .join(delivery, delivery.c.edition_id == edition.c.id)
         .where(
             delivery.c.subscriber_id == one.subscriber.id,
@@ -89,7 +91,7 @@ def _sent(connection: Connection, one: Subscribed, at: datetime) -> Foretold | N
     if row is None or (row.window_end != at and one.rhythm.cadence is not Cadence.INSTANT):
         return None
     _, its, posts = edition_contents(connection, row.id)
-    return Foretold(its, tuple(posts), number=row.id)
+    return Foretold(its, tuple(posts), number=row.id, state=DeliveryState(row.state))
 
 
 def _drafted(connection: Connection, its: Digest, one: Subscribed | None, at: datetime) -> Foretold:
@@ -100,7 +102,7 @@ def _drafted(connection: Connection, its: Digest, one: Subscribed | None, at: da
     members = "0" if one is None else str(one.subscription.id)
     if not is_introduced(connection, its, start=start, end=at, members=members):
         its = replace(its, introduction=None)
-    drafted = draft(its, (start, at), labels, chosen, _chosen(one))
+    drafted = draft(its, (start, at), labels, chosen, chosen_of(one))
     paused_until = None if one is None else one.subscription.paused_until
     return Foretold(
         drafted,
@@ -118,8 +120,11 @@ def _window_start(
     if rhythm.cadence is Cadence.INSTANT:
         return covered if covered is not None and covered < at else at - _DAY
     last = previous_slot(rhythm, at - _INSTANT)
-    if one is None or covered is None or covered > last:
+    if one is None or covered is None or covered >= at:
         return last
+    if covered > last:
+        # They chose another rhythm: the first window of it is short.
+        return covered
     start, paused_until = covered, one.subscription.paused_until
     slot = next_slot(rhythm, max(start, _before(rhythm, last)))
     while slot < at:
@@ -143,7 +148,8 @@ def _count(connection: Connection, its: Digest, one: Subscribed, start: datetime
     return len(news_of(connection, its, start, end, one.subscription.labels))
 
 
-def _chosen(one: Subscribed | None) -> Mapping[str, str | None]:
+def chosen_of(one: Subscribed | None) -> Mapping[str, str | None]:
+    """What a reader chose of how a mail looks, for ``digests.printing.draft``; empty where there is none."""
     if one is None:
         return {}
     its = one.subscription

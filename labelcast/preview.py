@@ -11,8 +11,8 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, select
 
-from digests.foretelling import Foretold, foretell, slot_on
-from digests.model import Digest, NoMail, edition
+from digests.foretelling import Foretold, chosen_of, foretell, slot_on
+from digests.model import DeliveryState, Digest, NoMail, edition
 from digests.printing import sample_edition
 from digests.rendering import render_edition
 from digests.store import get_digest, reader_rhythm
@@ -74,7 +74,7 @@ def preview_digest(
         stored = _stored(connection, found)
         shown, posts = found.edition, list(found.posts)
         if not posts:
-            shown, posts = sample_edition(connection, digest, at=instant)
+            shown, posts = sample_edition(connection, digest, at=instant, chosen=chosen_of(one))
     if stored is None:
         if not posts:
             return None
@@ -135,8 +135,10 @@ def _stored(connection: Connection, found: Foretold) -> MessageTemplate | None:
 
 
 def _remark(found: Foretold, its: Digest) -> str | None:
-    if found.number is not None:
+    if found.state is DeliveryState.SENT:
         return f"this is edition {found.number}, as it was sent"
+    if found.state is not None:
+        return f"this is edition {found.number}; its message to them is {found.state.replace('_', ' ')}"
     if found.paused:
         return "they have paused until later, and nothing would be sent; this is what they would get"
     if found.reason is NoMail.NOTHING_NEW:

@@ -7,19 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from database import Database
 from digests.cadence import Cadence, Rhythm
 from digests.editions import Planner
 from digests.foretelling import Foretold, foretell, slot_on
 from digests.model import NoMail, delivery, edition, edition_post
-from digests.store import add_digest, get_digest
+from digests.store import add_digest, get_digest, update_digest
 from digests.subscribed import subscribed_of
+from labelcast.settings import load_settings
+from labelcast.wiring import Wiring
 from posts.blog import create_blog
 from posts.intake import store_posts
 from posts.model import PostState, SourcePost
 from subscribers.store import add_subscriber, subscribe
+from subscribers.subscribing import change
 from tests.smtp_faults import SmtpFaults
 
 # A Monday.
@@ -28,7 +31,7 @@ DAY = timedelta(days=1)
 SALT = "salt"
 
 
-def publish(database: Database, day: int, *labels: str, scheduled: bool = False) -> None:
+def publish(database: Database, day: float, *labels: str, scheduled: bool = False) -> None:
     at = BEGUN + day * DAY
     url = f"https://blog.example/{day}/{'-'.join(labels)}"
     post = SourcePost(
@@ -118,6 +121,49 @@ def test_what_was_sent_is_shown_as_it_was(database: Database, reader: int) -> No
     ((number, posts),) = [(one.number, one.posts) for one in [look(database, reader, slot, slot + DAY)]]
     assert number == 1
     assert len(posts) == 2
+
+
+def test_after_another_rhythm_was_chosen_nothing_is_foretold_twice(database: Database, reader: int) -> None:
+    with database.write() as connection:
+        update_digest(connection, "weekly", min_posts=1, cadences=["weekly", "daily"])
+    planner = Planner(database, mail_domain="blog.example")
+    monday = datetime(2026, 3, 9, 8, tzinfo=UTC)
+    planner.plan(BEGUN)
+    # On Sunday night; it is sent on Monday morning.
+    publish(database, 6.4, "a")
+    planner.plan(monday)
+    publish(database, 7.1, "b")
+    with database.write() as connection:
+        (one,) = subscribed_of(connection, reader)
+        change(connection, one.subscription.id, {"cadence": "daily", "minute": 20 * 60})
+    evening = monday + timedelta(hours=12)
+    foretold = look(database, reader, evening, monday + timedelta(hours=6))
+    for tick in (monday + timedelta(hours=6), evening):
+        planner.plan(tick)
+    assert [end for end, _ in sent(database)] == [monday, evening]
+    assert sent(database)[-1] == (evening, foretold.edition.post_ids)
+    assert foretold.edition.window_start == monday
+
+
+@pytest.mark.parametrize("state", ["queued", "skipped", "failed"])
+def test_of_what_was_made_and_not_sent_nobody_is_told_that_it_was_sent(
+    command: Any, blog: Path, state: str
+) -> None:
+    command("digests", "add", "weekly", "--rule", "all", "--at", "mon 08:00", "--timezone", "UTC")
+    command("subscribers", "add", "her@example.org", "--digest", "weekly", "--confirmed")
+    (blog / "new.jsonl").write_text(NEWS.replace("2026", "2025"))
+    command("import", "new.jsonl", "--now", "2025-12-09T10:00:00Z")
+    command("tick", "--now", "2025-12-15T08:00:00Z")
+    look = ("digests", "preview", "weekly", "--subscriber", "her@example.org", "--at", "2025-12-15T08:00:00Z")
+    assert "edition 1, as it was sent" in command(*look).err
+    wiring = Wiring(load_settings())
+    with wiring.database.write() as connection:
+        connection.execute(update(delivery).values(state=state))
+        if state == "queued":
+            connection.execute(update(edition).values(message=None))
+    told = command(*look)
+    assert f"edition 1; its message to them is {state}" in told.err
+    assert "New" in told.text
 
 
 def test_a_day_means_the_slot_on_it() -> None:
