@@ -22,7 +22,7 @@ class AccessTokens:
     """The access tokens of one server, kept for all connections to it; any thread may ask.
 
     A token is kept until the server refuses it: then, and when there is none yet, the file is read or the
-    command is run, once for all who wait.
+    command is run, once for all who wait; where that fails, for all of them too.
     """
 
     def __init__(self, settings: SmtpSettings) -> None:
@@ -30,19 +30,35 @@ class AccessTokens:
         self._file = settings.token_file
         self._lock = Lock()
         self._token = settings.password if settings.auth == "xoauth2" else None
+        self._tries = 0
+        self._trouble: str | None = None
 
     def token(self, *, refused: str | None = None) -> tuple[str, bool]:
         """A token, not the one that was refused if there is another; and whether it was just made.
 
         Blocks while a command runs. Raises ``TokenUnavailable``.
         """
+        seen = self._tries
         with self._lock:
             is_fresh = self._token is None or self._token == refused
             if is_fresh and (self._command or self._file):
-                self._token = self._run() if self._command else self._read()
+                if self._trouble is not None and self._tries != seen:
+                    raise TokenUnavailable(self._trouble)
+                self._token = self._make()
             if self._token is None:
                 raise TokenUnavailable("no access token is given")
             return self._token, is_fresh
+
+    def _make(self) -> str:
+        self._trouble = None
+        try:
+            return self._run() if self._command else self._read()
+        except TokenUnavailable as error:
+            self._trouble = str(error)
+            raise
+        finally:
+            # Last: who comes while it is tried counts among those who wait for it.
+            self._tries += 1
 
     def _read(self) -> str:
         try:

@@ -175,6 +175,8 @@ class SmtpConnection:
     ) -> Outcome | Answer | None:
         """The message by BDAT, once the server took its reader; None where the server knows no BDAT.
 
+        To wait for the replies to MAIL and RCPT costs less than DATA, whose own comes later still (measured
+        with Postfix, and over a line of 20 ms: never slower, but for the first message of a connection).
         The first message of a connection goes in two chunks, its first line before the rest: a server that
         knows no BDAT reads a chunk as commands, and a header field is none.
         """

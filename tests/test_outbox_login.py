@@ -3,7 +3,9 @@
 import asyncio
 import json
 import sys
+import threading
 from base64 import b64decode
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -11,7 +13,7 @@ from urllib.parse import quote
 import pytest
 
 from outbox import accesstokens
-from outbox.accesstokens import AccessTokens
+from outbox.accesstokens import AccessTokens, TokenUnavailable
 from outbox.outcome import TransportError
 from outbox.smtp import ServerMemory, SmtpConnection, SmtpSettings
 from outbox.smtpurl import SmtpUrlError
@@ -156,6 +158,52 @@ def test_a_fresh_token_that_is_refused_is_not_asked_for_again(command: tuple[str
     guard = Guard("XOAUTH2", token="another")
     assert "535" in log_in(guard, "me%40example.org", option)[0]
     assert (guard.tokens, (folder / "runs").read_text(encoding="utf-8")) == (["good"], "x")
+
+
+def test_a_command_that_fails_is_run_once_for_all_who_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = threading.Semaphore(0)
+    runs: list[int] = []
+
+    class Counting:
+        """A lock that tells how many came to it."""
+
+        def __init__(self) -> None:
+            self._lock = threading.Lock()
+
+        def __enter__(self) -> None:
+            asked.release()
+            self._lock.acquire()
+
+        def __exit__(self, *_error: object) -> None:
+            self._lock.release()
+
+    monkeypatch.setattr(accesstokens, "Lock", Counting)
+    tokens = AccessTokens(SmtpSettings.parse("smtp://me@mx?token_command=/bin/false"))
+    run = tokens._run
+
+    def run_once_all_are_there() -> str:
+        runs.append(1)
+        if len(runs) == 1:
+            for _ in range(5):
+                assert asked.acquire(timeout=60)
+        return run()
+
+    monkeypatch.setattr(tokens, "_run", run_once_all_are_there)
+
+    def ask() -> str:
+        with pytest.raises(TokenUnavailable) as caught:
+            tokens.token()
+        return str(caught.value)
+
+    with ThreadPoolExecutor(5) as threads:
+        said = [waiting.result() for waiting in [threads.submit(ask) for _ in range(5)]]
+    assert said == ["token_command /bin/false ended with 1"] * 5
+    assert len(runs) == 1
+    # Who comes later has it run again.
+    ask()
+    assert len(runs) == 2
 
 
 def test_a_token_file_is_read_again_when_its_token_is_refused(tmp_path: Path) -> None:
