@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, bindparam, func, or_, update
+from sqlalchemy import Connection, Integer, bindparam, func, or_, select, update
 
 from database import ManyRows
 from digests.due import Pending, open_with
 from digests.leases import Leases, taken_by
 from digests.model import DeliveryState, delivery
+from subscribers.model import SubscriberState, subscriber
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +26,18 @@ class Result:
 
 
 def record(connection: Connection, results: Sequence[Result], *, now: datetime) -> None:
-    """Record results, each only where its attempt is still the last."""
+    """Record results, each only where its attempt is still the last.
+
+    What a server said of a reader who was erased while their message was under way is not kept.
+    """
     for due_at, some in _by_due(results).items():
         _RECORD.run(connection, {"due_at": due_at, "updated_at": now}, map(_recorded, some))
+    if telling := [result.id for result in results if "@" in result.reply]:
+        erased = select(subscriber.c.id).where(
+            subscriber.c.id == delivery.c.subscriber_id, subscriber.c.state == SubscriberState.ERASED
+        )
+        forgotten = update(delivery).where(delivery.c.id.in_(telling), erased.exists()).values(reply=None)
+        connection.execute(forgotten)
 
 
 def take_up(

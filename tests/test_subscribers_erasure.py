@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, insert, select, text, update
 
 from database import Database, metadata
 from digests.choosing import Words
 from digests.model import DeliveryState, bounce, delivery, edition
+from digests.returns import note_refusals
+from digests.steps import Result, record
 from digests.store import add_digest
 from feeds.configured import add_feed
 from feeds.keys import grant, grants
@@ -105,6 +107,19 @@ def _erase(connection: Connection) -> None:
         "feed_key.reader",
     }
     assert erase_reader(connection, f" {EMAIL.upper()} ", now=NOW)
+
+
+def test_what_a_server_says_after_an_erasure_during_sending_is_not_kept(connection: Connection) -> None:
+    create_blog(connection, site_url="https://blog.example", now=NOW)
+    _live_through_everything(connection)
+    (its,) = connection.execute(select(delivery.c.id)).scalars()
+    connection.execute(update(delivery).values(state=DeliveryState.SENDING, reply=None))
+    assert erase_reader(connection, EMAIL, now=NOW)
+    refused = Result(its, 1, DeliveryState.FAILED, f"550 5.1.1 <{EMAIL}>: no such user", NOW)
+    record(connection, [refused], now=NOW)
+    note_refusals(connection, [(its, refused.reply)], NOW)
+    assert connection.execute(select(delivery.c.state)).scalars().all() == [DeliveryState.FAILED]
+    assert _places(connection) == set()
 
 
 def test_an_erased_address_is_in_no_table(database: Database) -> None:
