@@ -67,3 +67,10 @@ def test_a_state_may_be_written_with_a_hyphen(command: Any, blog: Path) -> None:
     wrong = command("deliveries", "list", "--state", "lost")
     assert wrong.code == 2
     assert "'lost' is no state: there are queued, sending, sent" in wrong.err
+
+
+def test_editions_of_a_digest_that_is_not_there_are_an_error(command: Any, blog: Path) -> None:
+    del blog
+    wrong = command("deliveries", "editions", "--digest", "wekly")
+    assert (wrong.code, wrong.out) == (1, b"")
+    assert "digest 'wekly' is not there" in wrong.err

@@ -55,7 +55,7 @@ def test_what_cannot_be_changed_is_one_line(command: Command) -> None:
         (["weekly"], 2, "nothing to change is given"),
         (["wekly", "--title", "x"], 1, "there is weekly"),
         (["weekly", "--at", "noon"], 2, "no time of a day"),
-        (["weekly", "--order", "best"], 2, "oldest"),
+        (["weekly", "--order", "best"], 2, "'--order': 'best' is not one of 'newest', 'oldest'"),
     ):
         refused = command("digests", "set", *arguments)
         assert (refused.code, reason in refused.err) == (code, True), refused.err
@@ -115,3 +115,15 @@ def test_what_a_digest_shows_is_exported_and_applied(command: Command, weekly: P
     (weekly / "config.toml").write_text(changed.replace('"oldest"', '"best"'), encoding="utf-8")
     refused = command("config", "apply", "config.toml")
     assert (refused.code, "order 'best' is none" in refused.err) == (2, True)
+
+
+@pytest.mark.usefixtures("weekly")
+def test_a_template_that_is_not_there_yet_is_taken_and_warned_of(command: Command) -> None:
+    changed = command("digests", "set", "weekly", "--template", "compct")
+    assert changed.code == 0
+    assert "warning: there is no template 'compct', and nothing is sent without; did you mean 'compact'?" in (
+        changed.err
+    )
+    assert "warning" not in command("digests", "set", "weekly", "--template", "compact").err
+    added = command("digests", "add", "daily", "--rule", "all", "--template", "own")
+    assert "there are compact, digest, plain, text" in added.err

@@ -29,8 +29,11 @@ def editions(
 ) -> None:
     """List editions, newest first: the window, the readers, and how many deliveries in each state."""
     from digests.standing import edition_standings
+    from digests.store import get_digest
 
     with opened(context) as wiring, wiring.database.read() as connection:
+        if slug is not None:
+            get_digest(connection, slug)
         found = edition_standings(connection, slug=slug, number=number, limit=limit)
     if as_json:
         answer_json([_document(one) for one in found])

@@ -23,6 +23,7 @@ from labelcast.cli.digest_options import (
     Title,
     offered,
     said,
+    warn_of_missing,
 )
 from labelcast.cli.errors import UsageProblem
 from labelcast.cli.opening import moment, opened
@@ -80,6 +81,7 @@ def change(
         if not changes:
             raise UsageProblem(f"digest {slug}: nothing to change is given: `labelcast digests set --help`")
         new = store.update_digest(connection, slug, **changes)
+        warn_of_missing(wiring, template)
     did = "unchanged" if new == old else "changed"
     say(f"digest {slug}: {did}, {describe(store.reader_rhythm(new))}, with the rule {new.rule}")
 

@@ -3,9 +3,14 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from labelcast.cli.output import say
+
+if TYPE_CHECKING:
+    from labelcast.wiring import Wiring
 
 
 class DigestContent(StrEnum):
@@ -91,3 +96,13 @@ def said(**options: Any) -> dict[str, Any]:
 def offered(cadence: str, offer: Sequence[str] | None) -> list[str] | None:
     """The cadences that readers may choose, the digest's own among them; None: nothing said of it."""
     return [cadence, *offer] if offer else None
+
+
+def warn_of_missing(wiring: "Wiring", template: str | None) -> None:
+    """A line when there are no such templates yet: a folder of the publisher's own may come tomorrow."""
+    from templates.filling import email_templates, nearest
+
+    known = email_templates(wiring.environment)
+    if template is not None and template not in known:
+        hint = nearest(template, known) or f"; there are {', '.join(known)}"
+        say(f"labelcast: warning: there is no template {template!r}, and nothing is sent without{hint}")

@@ -25,6 +25,7 @@ from labelcast.cli.digest_options import (
     Title,
     offered,
     said,
+    warn_of_missing,
 )
 from labelcast.cli.opening import moment, opened
 from labelcast.cli.output import answer_json, answer_table, say
@@ -123,6 +124,7 @@ def add(
         )
         found = str(read_rule(connection, rule))
         digest = store.add_digest(connection, slug, rule=found, cadence=cadence, now=moment(None), **options)
+        warn_of_missing(wiring, template)
     say(f"digest {slug}: added, {describe(store.reader_rhythm(digest))}, with the rule {digest.rule}")
 
 

@@ -79,7 +79,8 @@ def hush_broken_pipe() -> None:
 
 def _said(error: BaseException) -> str:
     said = getattr(error, "format_message", None)
-    return str(said()) if said else str(error)
+    # The library that reads options names its own error before what it says.
+    return str(said()).replace(": Value error, ", ": ") if said else str(error)
 
 
 def _usage_hint(error: BaseException) -> str:
