@@ -14,8 +14,8 @@ from subscribers.model import subscriber, subscription
 from subscribers.returnpath import read_address
 from subscribers.tokens import TokenSigner
 
-# A Message-ID is looked for in the last so many deliveries: there is no index of them, and forged ones must
-# not cost a walk through years. Tokens have no such limit.
+# A complaint's Message-ID is looked for in the last so many deliveries: there is no index of them, and forged
+# ones must not cost a walk through years. Where the reader is named, only theirs are looked at.
 RECENT = 500_000
 
 _OURS = re.compile(r"<[0-9a-f]{32}@[^<>\s]+>")
@@ -48,10 +48,8 @@ def find_claim(connection: Connection, report: Report, signer: TokenSigner) -> C
     if row is not None and row.email is not None:
         named = not report.recipients or row.email_key in set(_keys(report.recipients))
         return Claim(row.subscriber_id, row.email, row.delivery_id, named)
-    row = _by_message_id(connection, report)
-    if row is None or row.email_key is None or row.email_key not in set(_keys(report.recipients)):
-        return None
-    return Claim(row.subscriber_id, row.email, row.delivery_id, is_named=True)
+    row = _by_name(connection, report)
+    return None if row is None else Claim(row.subscriber_id, row.email, row.delivery_id, is_named=True)
 
 
 def claim_of_delivery(connection: Connection, number: int) -> Claim | None:
@@ -91,13 +89,27 @@ def _by_link(connection: Connection, report: Report, signer: TokenSigner) -> Row
     return None
 
 
+def _by_name(connection: Connection, report: Report) -> Row[Any] | None:
+    """The delivery of an enclosed Message-ID among those to the readers that are named."""
+    wanted, keys = _message_ids(report), sorted(set(_keys(report.recipients)))
+    if not wanted or not keys:
+        return None
+    theirs = _DELIVERED.where(subscriber.c.email_key.in_(keys), delivery.c.message_id.in_(wanted))
+    return connection.execute(theirs.order_by(delivery.c.id.desc())).first()
+
+
 def _by_message_id(connection: Connection, report: Report) -> Row[Any] | None:
-    wanted = [one for one in report.original.message_ids if _OURS.fullmatch(one)]
+    """The same whoever it went to, for a complaint that hides its reader."""
+    wanted = _message_ids(report)
     if not wanted:
         return None
     last = connection.execute(select(func.max(delivery.c.id))).scalar_one() or 0
     recent = _DELIVERED.where(delivery.c.id > last - RECENT, delivery.c.message_id.in_(wanted))
     return connection.execute(recent.order_by(delivery.c.id.desc())).first()
+
+
+def _message_ids(report: Report) -> list[str]:
+    return [one for one in report.original.message_ids if _OURS.fullmatch(one)]
 
 
 def _keys(addresses: Iterable[str]) -> Iterable[str]:

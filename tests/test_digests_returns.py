@@ -132,6 +132,15 @@ def test_without_a_token_the_enclosed_message_id_and_the_recipient_must_match(le
     assert reason(ledger) is SuppressionReason.BOUNCED
 
 
+def test_only_a_complaint_that_hides_its_reader_is_looked_for_among_all_deliveries(
+    ledger: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody may send reports by the thousand: one that names a reader costs a look at that one's mail."""
+    monkeypatch.setattr("digests.claims.RECENT", 0)
+    assert taken(ledger, dsn(message_id=message_id(1), **FULL)) == [Taken.SOFT]
+    assert taken(ledger, arf(message_id=message_id(1))) == [Taken.NOT_OURS]
+
+
 @pytest.mark.parametrize(
     "forged",
     [
