@@ -1,44 +1,11 @@
 """What sending needs from outside: a way out, and the letters."""
 
-from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from digests.due import Pending
-from outbox.outcome import Outcome
+from outbox.servers import Connection
 
-
-class Connection(Protocol):
-    """One way out: a connection to an SMTP server, or a Maildir."""
-
-    @property
-    def usable(self) -> bool:
-        """Whether another message may be sent over it."""
-        ...
-
-    @property
-    def broke(self) -> bool:
-        """Whether it broke or never was open; one that is used up is no more usable, and did not break."""
-        ...
-
-    async def open(self) -> None:
-        """Connect; raise ``ConnectionError`` when that cannot be."""
-        ...
-
-    async def send(
-        self,
-        sender: str,
-        recipient: str,
-        data: bytes,
-        *,
-        may_send: Callable[[], Awaitable[bool]],
-        fence: Callable[[], bool],
-    ) -> Outcome:
-        """Send one message: ask ``may_send`` before DATA, and ``fence`` before the message's first byte."""
-        ...
-
-    async def close(self) -> None:
-        """Say goodbye."""
-        ...
+__all__ = ["Connection", "Letters"]
 
 
 class Letters(Protocol):

@@ -14,6 +14,7 @@ from digests.standing import AnswerCount, EditionStanding, count_answers, failin
 from outbox.addresses import ascii_address, format_address, needs_smtputf8, recipient_value
 from outbox.dkim import Signer, sign
 from outbox.message import dot_stuff
+from outbox.single import send_one
 
 # Editions older than this fail no more: retries end after three days.
 SINCE = timedelta(days=7)
@@ -76,7 +77,11 @@ class Alerts:
         message = alert_message(failing, answers, to=self._to, sender=self._sender, site=self._site, now=now)
         # An address that is not ASCII stands there as it is (RFC 6532).
         octets = message.as_bytes(policy=SMTP.clone(utf8=needs_smtputf8(str(message["To"]))))
-        asyncio.run(self._send(dot_stuff(sign(octets, self._signers, at=now))))
+        sender, to = parseaddr(self._sender)[1], parseaddr(self._to)[1]
+        signed = dot_stuff(sign(octets, self._signers, at=now))
+        outcome = asyncio.run(send_one(self._connect(), sender, to, signed))
+        if outcome.kind not in {"sent", "in_doubt"}:
+            raise ConnectionError(f"the operator could not be told that mail fails: {outcome.reply}")
         with self._database.write() as connection:
             mark_alerted(connection, [one.id for one in failing], now=now)
         return f"the operator was told of {len(failing)} editions that fail"
@@ -84,25 +89,6 @@ class Alerts:
     def _failing(self, now: datetime) -> list[EditionStanding]:
         with self._database.read() as connection:
             return failing_editions(connection, share=self._share, since=now - SINCE, limit=MOST_EDITIONS)
-
-    async def _send(self, octets: bytes) -> None:
-        async def may_send() -> bool:
-            return True
-
-        connection = self._connect()
-        await connection.open()
-        try:
-            outcome = await connection.send(
-                parseaddr(self._sender)[1],
-                parseaddr(self._to)[1],
-                octets,
-                may_send=may_send,
-                fence=lambda: True,
-            )
-        finally:
-            await connection.close()
-        if outcome.kind not in {"sent", "in_doubt"}:
-            raise ConnectionError(f"the operator could not be told that mail fails: {outcome.reply}")
 
 
 def alert_message(

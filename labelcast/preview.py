@@ -21,6 +21,7 @@ from labelcast.wiring import Wiring
 from outbox.addresses import recipient_value
 from outbox.dkim import sign
 from outbox.message import MessageTemplate
+from outbox.single import send_one
 from subscribers.store import find
 
 _SOMEBODY = "reader@example.org"
@@ -99,19 +100,9 @@ def send_test(wiring: Wiring, slug: str, when: When, *, email: str | None, to: s
     if shown is None:
         raise LookupError(f"digest {slug}: no post is under its rule yet, so there is nothing to send")
     octets = sign(shown.message, wiring.signers, at=when.now)
-    return asyncio.run(_send(wiring, to, octets))
-
-
-async def _send(wiring: Wiring, to: str, octets: bytes) -> str:
-    async def may_send() -> bool:
-        return True
-
-    connection = wiring.connect()
-    await connection.open()
-    try:
-        outcome = await connection.send(wiring.sender, to, octets, may_send=may_send, fence=lambda: True)
-    finally:
-        await connection.close()
+    outcome = asyncio.run(send_one(wiring.connect(), wiring.sender, to, octets))
+    if outcome.kind == "in_doubt":
+        raise ConnectionError(f"{to}: nobody knows whether it was taken: {outcome.reply}")
     if outcome.kind != "sent":
         raise ConnectionError(f"{to}: not sent: {outcome.reply}")
     return outcome.reply

@@ -15,7 +15,7 @@ LEAST_REST = 1.0
 
 
 class Connection(Protocol):
-    """A connection to one server, or what has its shape."""
+    """One way out: a connection to a server, or what has its shape, as a Maildir has."""
 
     @property
     def usable(self) -> bool:
@@ -28,7 +28,7 @@ class Connection(Protocol):
         ...
 
     async def open(self) -> None:
-        """Connect; raise ``TransportError`` when that cannot be."""
+        """Connect; raise ``TransportError`` (a ``ConnectionError``) when that cannot be."""
         ...
 
     async def send(
@@ -40,7 +40,7 @@ class Connection(Protocol):
         may_send: Callable[[], Awaitable[bool]],
         fence: Callable[[], bool],
     ) -> Outcome:
-        """Send one message; say what became of it."""
+        """Send one message: ask ``may_send`` before DATA, and ``fence`` before the message's first byte."""
         ...
 
     async def close(self) -> None:

@@ -193,6 +193,10 @@ def test_a_test_mail_goes_to_one_address_and_is_not_in_the_ledger(
     assert message["To"] == "desk@example.org"
     assert "/unsubscribe/preview" in message["List-Unsubscribe"]
     assert command("deliveries", "--json").json == []
+    smtp_faults.set_fault("^doubt@", "dot", "keep-drop")
+    doubt = command("digests", "test", "weekly", "--to", "doubt@example.org")
+    assert doubt.code == 1
+    assert doubt.err.startswith("labelcast: doubt@example.org: nobody knows whether it was taken: sent whole")
     smtp_faults.set_fault("^desk@", "rcpt", "550 5.1.1 no such user")
     refused = command("digests", "test", "weekly", "--to", "desk@example.org")
     assert (refused.code, refused.err) == (
