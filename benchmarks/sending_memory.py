@@ -29,7 +29,7 @@ from database import Database, open_database, upgrade
 from digests.delivery import Delivery
 from digests.editions import Planner
 from digests.leases import Leases
-from digests.ledger import Ledger
+from digests.ledger import LEDGER_CACHE, Ledger
 from digests.letters import EditionLetters
 from outbox.outcome import Outcome
 from subscribers.tokens import TokenSigner
@@ -102,6 +102,7 @@ def prepare(database: Database, count: int) -> None:
 def send(file: str) -> None:
     """Send all, and print the peak in kilobytes."""
     database = open_database(f"sqlite:///{file}")
+    database.limit_cache(LEDGER_CACHE)
     ledger = Ledger(database, Leases(database, clock=lambda: datetime.now(UTC)), resend_doubtful=True)
     letters = EditionLetters(database, sender=SENDER, signer=TokenSigner(["x" * 32]))
     began = perf_counter()

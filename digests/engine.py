@@ -51,7 +51,8 @@ class Sending:
 class Engine:
     """Planning, rendering and sending over one database.
 
-    ``clock`` gives the real time, for leases and rates only.
+    ``clock`` gives the real time, for leases and rates only. ``ledger_database`` is the same one, where
+    sending has connections of its own to it.
     """
 
     def __init__(
@@ -64,8 +65,10 @@ class Engine:
         letters: EditionLetters,
         sending: Sending,
         clock: Callable[[], datetime],
+        ledger_database: Database | None = None,
     ) -> None:
         self._database = database
+        self._ledger_database = ledger_database or database
         self._environment = environment
         self._publisher = publisher
         self._planner = planner
@@ -156,10 +159,10 @@ class Engine:
         self._waits_for = why
 
     def _ledger(self) -> Ledger:
-        leases = Leases(self._database, clock=self._clock, length=self._sending.lease)
+        leases = Leases(self._ledger_database, clock=self._clock, length=self._sending.lease)
         sending = self._sending
         return Ledger(
-            self._database,
+            self._ledger_database,
             leases,
             resend_doubtful=sending.resend_doubtful,
             limits=sending.limits,

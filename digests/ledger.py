@@ -31,7 +31,7 @@ from digests.model import IS_OPEN, WAITING, DeliveryState, delivery
 from digests.steps import Result, record, take_up
 from subscribers.model import subscriber, subscription
 
-__all__ = ["GIVE_UP_AFTER", "Ledger", "NoteRefusals", "Pending", "Result", "Taken", "backoff"]
+__all__ = ["GIVE_UP_AFTER", "LEDGER_CACHE", "Ledger", "NoteRefusals", "Pending", "Result", "Taken", "backoff"]
 
 GIVE_UP_AFTER = timedelta(days=3)
 # The waits after the first, second, … attempt that was deferred; the last one holds from there on.
@@ -40,6 +40,10 @@ BACKOFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60, 120
 JITTER = 0.25
 # A server that cuts every connection after the final dot may take each copy: then the operator decides.
 MOST_DOUBTS = 20
+
+# Of an SQLite file, in kilobytes for a connection: it goes through the ledger from one end to the other, and
+# looks at no page again. With more, memory would grow with the number of readers.
+LEDGER_CACHE = 4096
 
 # What is told of refusals: the connection of the step, (delivery, reply) of each, and when.
 NoteRefusals = Callable[[Connection, list[tuple[int, str]], datetime], object]

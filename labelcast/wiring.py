@@ -63,6 +63,17 @@ class Wiring:
         return open_database(self.settings.database_url)
 
     @cached_property
+    def ledger_database(self) -> Database:
+        """The same, for sending: however many deliveries there are, it takes no more memory."""
+        from digests.ledger import LEDGER_CACHE
+
+        if not self.database.is_sqlite:
+            return self.database
+        database = open_database(self.settings.database_url)
+        database.limit_cache(LEDGER_CACHE)
+        return database
+
+    @cached_property
     def site(self) -> "FeedSite":
         """The site as its feeds show it."""
         from feeds.site import FeedSite
@@ -255,6 +266,7 @@ class Wiring:
             ),
             sending=self.sending,
             clock=self.machine_time,
+            ledger_database=self.ledger_database,
         )
 
     def app(
@@ -404,5 +416,6 @@ class Wiring:
 
                 log = structlog.get_logger("labelcast")
                 log.warning("readers not counted", error=" ".join(str(error).split()))
-        if "database" in self.__dict__:
-            self.database.dispose()
+        for name in ("ledger_database", "database"):
+            if name in self.__dict__:
+                self.__dict__[name].dispose()
