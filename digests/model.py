@@ -284,7 +284,7 @@ bounce = Table(
 allowance = Table(
     "allowance",
     metadata,
-    # What is limited: ``all``, ``domain:example.org``, ``day:2026-11-23``.
+    # What is limited: ``all``, ``domain:example.org``, ``day:2026-11-23``; who sends ``alerts``, until when.
     Column("key", Text, primary_key=True),
     Column("at", UtcDateTime, nullable=False),
     Column("used", Integer, nullable=False),

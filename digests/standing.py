@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, update
 
-from digests.model import HAS_FAILED, IS_OPEN, WAITING, DeliveryState, delivery, digest, edition
+from database.upsert import insert_new
+from digests.model import HAS_FAILED, IS_OPEN, WAITING, DeliveryState, allowance, delivery, digest, edition
 from subscribers.model import SubscriberState, SubscriptionState, subscriber, subscription
 
 # How much of a server's reply tells it from others: its codes, "550 5.7.26", not its queue's number.
@@ -14,6 +15,8 @@ CODES_LENGTH = 10
 # The same of a text of our own.
 TEXT_LENGTH = 32
 RECENT = 50
+# The allowance that tells who sends an alert.
+_ALERTS = "alerts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +167,22 @@ def failing_editions(
     )
     numbers = connection.execute(query).scalars().all()
     return [one for number in numbers for one in edition_standings(connection, number=number)]
+
+
+def claim_alerts(connection: Connection, *, now: datetime, length: timedelta) -> bool:
+    """Whether this process is to tell the operator: the others leave it to it so long, or until it is done.
+
+    A claim further off than that is a rehearsal's, and nobody's.
+    """
+    insert_new(connection, allowance, {"key": _ALERTS, "at": now, "used": 0}, returning=allowance.c.key)
+    is_free = or_(allowance.c.at <= now, allowance.c.at > now + 2 * length)
+    claim = update(allowance).where(allowance.c.key == _ALERTS, is_free)
+    return connection.execute(claim.values(at=now + length)).rowcount > 0
+
+
+def release_alerts(connection: Connection, *, now: datetime) -> None:
+    """Whoever claimed them told the operator, or could not."""
+    connection.execute(update(allowance).where(allowance.c.key == _ALERTS).values(at=now))
 
 
 def mark_alerted(connection: Connection, numbers: Sequence[int], *, now: datetime) -> None:

@@ -10,7 +10,15 @@ from email.utils import format_datetime, make_msgid, parseaddr
 from database import Database
 from digests.delivery import Connection
 from digests.model import DeliveryState
-from digests.standing import AnswerCount, EditionStanding, count_answers, failing_editions, mark_alerted
+from digests.standing import (
+    AnswerCount,
+    EditionStanding,
+    claim_alerts,
+    count_answers,
+    failing_editions,
+    mark_alerted,
+    release_alerts,
+)
 from outbox.addresses import ascii_address, format_address, needs_smtputf8, recipient_value
 from outbox.dkim import Signer, sign
 from outbox.message import dot_stuff
@@ -29,8 +37,8 @@ class Alerts:
     """Tells the operator of editions that fail, once each, all that is known at a time in one mail.
 
     ``to`` and ``sender`` are ``Name <address>``; ``share`` is the part of an edition's readers from which on
-    it is told; ``connect`` makes a connection; ``signers`` sign it. Killed between the mail and its
-    record, it tells twice.
+    it is told; ``connect`` makes a connection; ``signers`` sign it. Of several processes one tells at a
+    time. Killed between the mail and its record, it tells twice.
     """
 
     def __init__(
@@ -66,6 +74,16 @@ class Alerts:
 
     def tell(self, now: datetime) -> str | None:
         """Send the mail; raises ``ConnectionError`` when it cannot leave, and it is tried again later."""
+        with self._database.write() as connection:
+            if not claim_alerts(connection, now=now, length=EVERY):
+                return None
+        try:
+            return self._tell(now)
+        finally:
+            with self._database.write() as connection:
+                release_alerts(connection, now=now)
+
+    def _tell(self, now: datetime) -> str | None:
         failing = self._failing(now)
         if not failing:
             return None

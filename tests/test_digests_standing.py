@@ -1,5 +1,6 @@
 """How the mail stands: counted per edition and answer, what fails told once, how far it is behind."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.policy import default
@@ -10,10 +11,18 @@ from sqlalchemy import insert, select, update
 
 from database import Database
 from digests.model import DeliveryState, delivery, digest, edition
-from digests.standing import backlog, count_answers, edition_standings, failing_editions, mark_alerted
+from digests.standing import (
+    backlog,
+    claim_alerts,
+    count_answers,
+    edition_standings,
+    failing_editions,
+    mark_alerted,
+)
 from digests.store import add_digest
 from labelcast.alerts import Alerts, alert_message
 from outbox.maildir import Maildir
+from outbox.servers import Connection
 from subscribers.model import subscriber, subscription
 
 NOW = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
@@ -159,3 +168,38 @@ def test_the_operator_is_told_also_by_names_that_are_not_ascii(
     assert (told["To"], told["From"].addresses[0].addr_spec) == (as_sent, "news@xn--bcher-kva.example")
     assert str(told["Message-ID"]).endswith("@xn--bcher-kva.example>")
     assert not alerts.is_due(NOW + timedelta(hours=1))
+
+
+def test_of_two_processes_one_tells_the_operator(filled: Database, tmp_path: Path) -> None:
+    told: list[str | None] = []
+
+    def alerts(connect: Callable[[], Connection]) -> Alerts:
+        return Alerts(
+            filled, to="op@example.org", sender="news@example.org", site="x", share=0.1, connect=connect
+        )
+
+    def while_the_other_sends() -> Connection:
+        other = alerts(lambda: Maildir(tmp_path))
+        assert other.is_due(NOW + timedelta(seconds=1))
+        told.append(other.tell(NOW + timedelta(seconds=1)))
+        return Maildir(tmp_path)
+
+    def nowhere() -> Connection:
+        raise ConnectionError("nobody there")
+
+    # One that could not tell keeps nobody from it.
+    with pytest.raises(ConnectionError, match="nobody there"):
+        alerts(nowhere).tell(NOW)
+    told.append(alerts(while_the_other_sends).tell(NOW))
+    assert told == [None, "the operator was told of 1 editions that fail"]
+    assert len(list((tmp_path / "new").iterdir())) == 1
+
+
+def test_who_died_telling_and_who_rehearsed_keep_nobody_from_it_for_long(database: Database) -> None:
+    length = timedelta(minutes=10)
+    with database.write() as connection:
+        assert claim_alerts(connection, now=NOW + timedelta(days=365), length=length)
+        assert claim_alerts(connection, now=NOW, length=length)
+        assert not claim_alerts(connection, now=NOW - timedelta(minutes=1), length=length)
+        assert not claim_alerts(connection, now=NOW + timedelta(minutes=9), length=length)
+        assert claim_alerts(connection, now=NOW + length, length=length)
