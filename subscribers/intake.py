@@ -116,12 +116,16 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What becomes of a line, why, and what is to be stored of it; ``agreed``: with the consent it claims."""
+    """What becomes of a line, why, and what is to be stored of it.
+
+    ``agreed``: they agreed, so their reader is confirmed; ``keeps``: the consent that it claims is kept.
+    """
 
     fate: Fate
     reason: str = ""
     move: Move = Move.NOTHING
     agreed: bool = False
+    keeps: bool = False
     pending: bool = False
     suppress_for: SuppressionReason | None = None
 
@@ -159,7 +163,11 @@ def _wanted(wanted: Wanted, known: Known, *, agreed: bool) -> Decision:
     # One who gets other mail already gets nothing more before they agree.
     waits = known.state is SubscriberState.CONFIRMED and not agreed
     return Decision(
-        Fate.SUBSCRIBED, move=Move.WAIT if waits else Move.BEGIN, agreed=agreed, pending=not agreed
+        Fate.SUBSCRIBED,
+        move=Move.WAIT if waits else Move.BEGIN,
+        agreed=agreed,
+        keeps=agreed,
+        pending=not agreed,
     )
 
 
@@ -170,7 +178,7 @@ def _held(row: Row, here: Held, known: Known, *, agreed: bool) -> Decision:
             f"{row.email} unsubscribed here{_on(here.ended_at)}: only they can come back, by a new consent",
         )
     if agreed and (here.waits or known.state is SubscriberState.PENDING):
-        return Decision(Fate.SUBSCRIBED, move=Move.AGREE, agreed=True)
+        return Decision(Fate.SUBSCRIBED, move=Move.AGREE, agreed=True, keeps=True)
     return Decision(Fate.ALREADY)
 
 
@@ -179,7 +187,9 @@ def _ended_there(row: Row, here: Held | None, known: Known, *, agreed: bool) -> 
     reason = f"{row.email} is not subscribed there: unsubscribed{_on(row.since)}"
     if here is not None:
         return Decision(Fate.SKIPPED, reason)
-    return Decision(Fate.SKIPPED, reason, Move.ENDED, agreed=agreed and known.state is None)
+    # That they had agreed once is still what a publisher has to show, where the list tells when.
+    keeps = agreed and row.agreed_at is not None
+    return Decision(Fate.SKIPPED, reason, Move.ENDED, agreed=agreed and known.state is None, keeps=keeps)
 
 
 def _reason(row: Row) -> SuppressionReason:

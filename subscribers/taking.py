@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from database.upsert import insert_all_new
-from subscribers.intake import Decision, Fate, Held, Known, Move, Wanted, decide
+from subscribers.intake import Decision, Held, Known, Move, Wanted, decide
 from subscribers.model import (
     ConsentKind,
     SubscriberState,
@@ -173,7 +173,7 @@ def _add_consents(connection: Connection, decided: _Decided, known: dict[str, Kn
             "kind": ConsentKind.CLAIMED,
         }
         for one, decision in decided
-        if decision.agreed and decision.fate is Fate.SUBSCRIBED
+        if decision.keeps
     ]
     if rows:
         connection.execute(insert(consent), rows)

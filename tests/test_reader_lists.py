@@ -328,10 +328,26 @@ def test_an_import_of_our_own_export_gives_the_same_readers_back(connection: Con
     assert find(connection, "spam@x.example") is None
     kept = [one.at for one in connection.execute(select(consent.c.at))]
     assert kept == [NOW] * len(kept)
-    assert len(consents) >= len(kept) == 4
+    assert len(consents) >= len(kept) == 5
     after = _all(connection)
     _take(connection, text, digest=None, now=LATER + timedelta(days=3))
     assert _all(connection) == after
+
+
+def test_what_was_agreed_to_before_an_end_is_kept_through_an_export(
+    connection: Connection, weekly: Digest
+) -> None:
+    """The mail until then was agreed to, and the publisher may have to show that."""
+    header = "email,state,digest,subscription,agreed_at,agreed_from,since\n"
+    line = "ann@example.org,confirmed,weekly,ended,2024-01-02T00:00:00Z,web,2025-01-02T00:00:00Z\n"
+    for _ in range(2):
+        _take(connection, header + line, digest=None)
+    ann = find(connection, "ann@example.org")
+    assert ann is not None
+    (kept,) = list_consents(connection, ann.id)
+    assert (kept.kind, kept.digest_id, f"{kept.at:%Y-%m-%d}") == ("claimed", weekly.id, "2024-01-02")
+    assert "2024-01-02T00:00:00Z" in _export(connection)
+    assert ann.subscriptions[0].state == "ended"
 
 
 def test_an_export_changes_nobody_where_it_came_from(connection: Connection) -> None:

@@ -229,3 +229,24 @@ def test_any_text_is_a_date_or_none(text: str) -> None:
 @given(st.text(max_size=30) | st.recursive(st.integers() | st.text(max_size=4), st.lists).map(json.dumps))
 def test_any_cell_is_names(text: str) -> None:
     assert all(name and name == name.strip() for name in listed(text))
+
+
+@pytest.mark.parametrize(
+    ("column", "gone", "there"),
+    [
+        ("Unsubscribed", "2020-01-01", ""),
+        ("unsubscribed_at", "1577836800", "NULL"),
+        ("BLACKLISTED", "1", "0"),
+        ("opt-out", "Yes", "No"),
+        ("Bounced", "true", "false"),
+        ("Subscribed", "false", "true"),
+        ("opt_in", "0", "2019-01-01"),
+    ],
+)
+def test_any_lists_column_of_those_who_left_is_heeded(column: str, gone: str, there: str) -> None:
+    text = f"email,{column}\na@x.example,{gone}\nb@x.example,{there}\n"
+    first, second = read_csv(io.StringIO(text))
+    assert isinstance(first, Row)
+    assert isinstance(second, Row)
+    assert (first.status, second.status) == (Status.UNSUBSCRIBED, Status.SUBSCRIBED)
+    assert first.why.endswith(f": {gone}")

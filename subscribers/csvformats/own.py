@@ -1,5 +1,7 @@
 """Our own export, which says all that a reader chose; and any other list with a column of addresses."""
 
+from dataclasses import replace
+
 from subscribers.csvformats.dates import read_date
 from subscribers.csvformats.shape import EMAIL_HEADINGS, Cells, CsvFormat
 from subscribers.csvrows import BadRow, Row, Status
@@ -18,6 +20,16 @@ _STATUSES = {
     **dict.fromkeys(("bounced", "cleaned", "undeliverable"), Status.BOUNCED),
     **dict.fromkeys(("complained", "spam", "complaint"), Status.COMPLAINED),
 }
+# Columns of other services' lists by which somebody is not subscribed: where they hold something, and where
+# they say no.
+_GONE = (
+    *("unsubscribed", "unsubscribed_at", "unsubscribed_on", "unsubscribed_date", "unsubscribe_date"),
+    *("opt_out", "optout", "opted_out", "opt_out_date", "opted_out_at", "do_not_email", "do_not_mail"),
+    *("blocklisted", "blacklisted", "blocked", "suppressed", "deleted", "deleted_at", "removed"),
+    *("bounced", "bounced_at", "cleaned", "complained", "complained_at"),
+)
+_THERE = ("subscribed", "is_subscribed", "opt_in", "opted_in", "active", "is_active", "enabled")
+_NO = ("0", "false", "f", "no", "n")
 _STATES = {
     "confirmed": Status.SUBSCRIBED,
     "pending": Status.PENDING,
@@ -37,14 +49,28 @@ def _read_own(cells: Cells) -> Row | BadRow:
 
 
 def _read_plain(cells: Cells) -> Row | BadRow:
-    """A line of any list: a column ``status`` is heeded, and a word there that is not known is no yes."""
+    """A line of any list: a column ``status`` is heeded, and a word there that is not known is no yes.
+
+    So is one that says that they left, or bounced, or are not subscribed.
+    """
     word = cells.get("status")
     status = _STATUSES.get(word.casefold())
     if status is None:
         return BadRow(
             cells.line, f"{cells.email}: status {word[:40]!r} does not say that they are subscribed"
         )
+    if status in {Status.SUBSCRIBED, Status.PENDING} and (column := _gone(cells)):
+        said = f"{column.replace('_', ' ')}: {cells.get(column)}"
+        return replace(_chosen(cells, Status.UNSUBSCRIBED, None), why=said)
     return _chosen(cells, status, None)
+
+
+def _gone(cells: Cells) -> str | None:
+    """The column that says that somebody is not subscribed."""
+    for name in _GONE:
+        if cells.get(name).casefold() not in {"", "null", "none", "never", "-", *_NO}:
+            return name
+    return next((name for name in _THERE if cells.get(name).casefold() in _NO), None)
 
 
 def _chosen(cells: Cells, status: Status, source: str | None) -> Row:
