@@ -173,6 +173,6 @@ def test_the_mail_is_shown_in_its_fence(browser: Any, site: str) -> None:
     page.goto(f"{site}/outbox/1.mail.host")
     frame = page.frame_locator("iframe.mail")
     assert frame.locator("h1").text_content() == "The town this week"
-    assert frame.locator(".card").evaluate("e => getComputedStyle(e).paddingLeft") == "32px"
+    assert frame.locator(".content.card").evaluate("e => getComputedStyle(e).paddingLeft") == "33px"
     assert [text for text in refused if "Content Security Policy" in text] == []
     page.close()
