@@ -17,7 +17,15 @@ from posts.labels import slugify
 from posts.lookup import find_label
 from subscribers.consent import record_consent
 from subscribers.model import ConsentKind, Subscriber, SubscriberState, Subscription, SubscriptionState
-from subscribers.store import SubscriberError, add_subscriber, erase, find, subscribe, unsubscribe
+from subscribers.store import (
+    SubscriberError,
+    add_subscriber,
+    erase,
+    find,
+    subscribe,
+    unsubscribe,
+    unsubscribe_all,
+)
 from subscribers.subscribing import change, hold_others
 
 # What is recorded of a consent that the publisher vouches for.
@@ -102,6 +110,9 @@ def unsubscribe_reader(connection: Connection, email: str, slug: str | None, *, 
     Raises ``SubscriberError`` when there is none to end.
     """
     held = _active(connection, email, slug)
+    known = find(connection, email)
+    if slug is None and known is not None:
+        unsubscribe_all(connection, known.id, now=now)
     for one in held:
         unsubscribe(connection, one.id, now=now)
     return [one.digest for one in held]

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy import ColumnElement, Connection, and_, select, update
 
 from database.upsert import insert_new
 from subscribers.model import SubscriptionState, subscriber, subscription
@@ -13,6 +13,10 @@ from subscribers.model import SubscriptionState, subscriber, subscription
 RHYTHM = ("cadence", "minute", "weekday", "monthday", "timezone")
 CHOICES = (*RHYTHM, "content", "form", "language")
 
+# Whether it never began, and waits for its reader to agree.
+WAITS = and_(
+    subscription.c.state == SubscriptionState.ENDED, subscription.c.ended_at == subscription.c.created_at
+)
 _WAITING = {"state": SubscriptionState.ENDED, "window_start": None, "next_slot": None}
 
 
@@ -131,8 +135,13 @@ def unsubscribe(connection: Connection, subscription_id: int, *, now: datetime) 
 
 
 def unsubscribe_all(connection: Connection, subscriber_id: int, *, now: datetime) -> int:
-    """End all of a subscriber's subscriptions; return how many were active."""
-    return _end(connection, subscription.c.subscriber_id == subscriber_id, now)
+    """End all of a subscriber's subscriptions; return how many were active.
+
+    One that waits for their yes waits no more, so that no list says it for them.
+    """
+    mine = subscription.c.subscriber_id == subscriber_id
+    connection.execute(update(subscription).where(mine, WAITS).values(ended_at=now))
+    return _end(connection, mine, now)
 
 
 def _end(connection: Connection, which: ColumnElement[bool], now: datetime) -> int:

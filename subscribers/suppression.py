@@ -6,18 +6,12 @@ from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from database.upsert import insert_new
 from subscribers.address import normalize
-from subscribers.model import (
-    SubscriberState,
-    SubscriptionState,
-    subscriber,
-    subscription,
-    suppression,
-)
-from subscribers.subscribing import SubscriberError
+from subscribers.model import SubscriberState, subscriber, suppression
+from subscribers.subscribing import SubscriberError, unsubscribe_all
 
 _SUPPRESSION = select(suppression.c.reason, suppression.c.at).where(
     suppression.c.hash == bindparam("its_hash")
@@ -116,12 +110,7 @@ def lift_key(connection: Connection, key: str, *, salt: str) -> bool:
 
 
 def _end(connection: Connection, key: str, now: datetime) -> None:
-    mine = select(subscriber.c.id).where(subscriber.c.email_key == key).scalar_subquery()
-    connection.execute(
-        update(subscription)
-        .where(subscription.c.subscriber_id == mine)
-        .values(state=SubscriptionState.ENDED, ended_at=func.coalesce(subscription.c.ended_at, now))
-    )
-    connection.execute(
-        update(subscriber).where(subscriber.c.email_key == key).values(state=SubscriberState.SUPPRESSED)
-    )
+    mine = update(subscriber).where(subscriber.c.email_key == key).values(state=SubscriberState.SUPPRESSED)
+    number = connection.execute(mine.returning(subscriber.c.id)).scalar_one_or_none()
+    if number is not None:
+        unsubscribe_all(connection, number, now=now)

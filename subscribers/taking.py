@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, or_, select, update
 
 from database.upsert import insert_all_new
 from subscribers.intake import Decision, Held, Known, Move, Wanted, decide
@@ -17,7 +17,7 @@ from subscribers.model import (
     subscription,
     suppression,
 )
-from subscribers.subscribing import CHOICES
+from subscribers.subscribing import CHOICES, WAITS
 from subscribers.suppression import Suppression, SuppressionReason, address_hash
 
 # How many lines are taken together: a statement may name no more than 32,766 values on SQLite.
@@ -198,8 +198,8 @@ def _suppress(
     numbers = [known[one.key].number for one, _ in which if known[one.key].number is not None]
     if numbers:
         theirs = subscription.c.subscriber_id.in_(numbers)
-        active = subscription.c.state == SubscriptionState.ACTIVE
+        open_ = or_(subscription.c.state == SubscriptionState.ACTIVE, WAITS)
         ended = {"state": SubscriptionState.ENDED, "ended_at": now}
-        connection.execute(update(subscription).where(theirs, active).values(ended))
+        connection.execute(update(subscription).where(theirs, open_).values(ended))
         mine = subscriber.c.id.in_(numbers)
         connection.execute(update(subscriber).where(mine).values(state=SubscriberState.SUPPRESSED))

@@ -16,7 +16,7 @@ from digests.model import Digest
 from digests.store import add_digest, get_digest
 from labelcast.reader_export import export_readers
 from labelcast.reader_lists import ReadersReport, import_readers
-from labelcast.readers import add_reader, erase_reader, suppression_salt
+from labelcast.readers import add_reader, erase_reader, suppression_salt, unsubscribe_reader
 from subscribers.consent import list_consents
 from subscribers.csvfile import CsvError, read_csv
 from subscribers.csvrows import Row, Status
@@ -30,9 +30,9 @@ from subscribers.model import (
     subscription,
     suppression,
 )
-from subscribers.store import find, list_subscribers, unsubscribe
+from subscribers.store import find, list_subscribers, unsubscribe, unsubscribe_all
 from subscribers.subscribing import CHOICES
-from subscribers.suppression import Suppression, SuppressionReason, is_suppressed, suppress
+from subscribers.suppression import Suppression, SuppressionReason, is_suppressed, lift, suppress
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(days=1)
@@ -196,6 +196,30 @@ def test_no_list_brings_back_who_unsubscribed_or_was_erased(connection: Connecti
     )
     assert report.suppressed[0].reason == ("b@x.example was erased here on 2026-03-05, as its reader wished")
     assert _all(connection) == before
+
+
+@pytest.mark.parametrize("left", ["stop", "by hand", "suppressed", "bounced in a list"])
+def test_no_list_says_yes_for_a_reader_who_was_asked_and_left_everything(
+    connection: Connection, weekly: Digest, left: str
+) -> None:
+    daily = add_digest(connection, "daily", rule="all", now=NOW)
+    how: dict[str, Any] = {"origin": "command", "now": NOW}
+    ann = add_reader(connection, "ann@x.example", weekly, Words(), confirmed=True, **how)
+    add_reader(connection, "ann@x.example", daily, Words(), confirmed=False, **how)
+    if left == "stop":
+        unsubscribe_all(connection, ann.id, now=LATER)
+    elif left == "by hand":
+        assert unsubscribe_reader(connection, "ann@x.example", None, now=LATER) == ["weekly"]
+    else:
+        salt = suppression_salt(connection)
+        if left == "suppressed":
+            suppress(connection, "ann@x.example", reason=SuppressionReason.BY_HAND, now=LATER, salt=salt)
+        else:
+            _take(connection, "email,status\nann@x.example,bounced\n", now=LATER)
+        lift(connection, "ann@x.example", salt=salt)
+    report = _take(connection, "email\nann@x.example\n", digest="daily", now=LATER)
+    assert _counts(report) == (0, 0, 0, 1)
+    assert "unsubscribed here" in report.skipped[0].reason
 
 
 def test_a_list_does_not_change_what_a_reader_chose(connection: Connection, weekly: Digest) -> None:
