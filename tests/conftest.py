@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 import psycopg
 import pytest
 import structlog
+from hypothesis import settings
 from sqlalchemy import Connection, make_url, select
 
 import labelcast
@@ -33,6 +34,10 @@ for _room in ("posts", "subscribers", "feeds", "digests"):
     import_module(f"{_room}.model")
 for _module in ("posts.authors", "posts.privacy", "posts.withdrawals"):
     import_module(_module)
+
+# How long an example takes is the machine's affair, and it may be busy.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 ROOT = Path(__file__).resolve().parent.parent
 POSTGRES = "postgresql://postgres@127.0.0.1:5432"
