@@ -29,6 +29,7 @@ _FAILED = {
     68: "550 5.1.2 the program knows no such host (EX_NOHOST)",
 }
 _KEPT_OF_STDERR = 2000
+_MOST_SIGNALS = 64
 
 
 def sendmail_command(text: str) -> tuple[str, ...]:
@@ -143,9 +144,9 @@ def _outcome(program: str, code: int, said: str) -> Outcome:
     words = f": {said}" if said else ""
     if code == 0:
         return Outcome("sent", printable(f"{program} took it{words}"))
-    # A shell tells of what a signal killed as 128 and the signal.
+    # A shell tells of what a signal killed as 128 and the signal; what is more (255) is a program's own.
     signal = -code if code < 0 else code - 128
-    if signal > 0:
+    if 0 < signal <= _MOST_SIGNALS:
         return Outcome("in_doubt", printable(f"{program} was killed by signal {signal}{words}"))
     kind: Kind = "failed" if code in _FAILED else "deferred"
     return Outcome(kind, printable(f"{_FAILED.get(code, f'{program} ended with {code}')}{words}"))

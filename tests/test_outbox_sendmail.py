@@ -85,7 +85,10 @@ def test_the_program_gets_the_envelope_as_words_and_the_message_with_lf(fake: Pr
         ),
         ("exit 68", "failed", "550 5.1.2"),
         ("exit 65", "failed", "550 5.6.0"),
-        *((f"exit {code}", "deferred", f"ended with {code}") for code in (1, 64, 69, 70, 71, 77, 78, 127)),
+        *(
+            (f"exit {code}", "deferred", f"ended with {code}")
+            for code in (1, 64, 69, 70, 71, 77, 78, 127, 255)
+        ),
         ("kill -KILL $$", "in_doubt", "killed by signal 9"),
         ("kill -TERM $$", "in_doubt", "killed by signal 15"),
         ("exit 137", "in_doubt", "killed by signal 9"),
