@@ -32,14 +32,14 @@ from benchmarks.splice import sink
 from benchmarks.timing import verdict
 from database import Database, open_database, upgrade
 from digests.cadence import Cadence
-from digests.composing import Publisher, base_context, shown_context
-from digests.content import views
-from digests.editions import Planner
 from digests.engine import Engine, Sending
-from digests.grouping import grouped
-from digests.letters import EditionLetters
 from digests.model import edition
-from digests.printing import edition_contents
+from digests.planning.editions import Planner
+from digests.rendering.composing import Publisher, base_context, shown_context
+from digests.rendering.content import views
+from digests.rendering.grouping import grouped
+from digests.rendering.printing import edition_contents
+from digests.sending.letters import EditionLetters
 from digests.store import add_digest
 from outbox.smtp import SmtpConnection, SmtpSettings
 from posts.blog import create_blog

@@ -33,8 +33,8 @@ from sqlalchemy.exc import OperationalError
 from benchmarks.processes import ROOT
 from benchmarks.timing import verdict
 from database import Database, open_database, upgrade
-from digests.editions import Planner
 from digests.model import delivery, edition
+from digests.planning.editions import Planner
 from digests.store import add_digest
 from posts.blog import create_blog
 from posts.intake import store_posts

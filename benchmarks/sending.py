@@ -35,13 +35,13 @@ from benchmarks.digests_smtp import PUBLISHER, SENDER, fill, publish_news
 from benchmarks.splice import sink
 from benchmarks.timing import verdict
 from database import Database, open_database, upgrade
-from digests.due import Pending
-from digests.editions import Planner
 from digests.engine import Engine, Sending
-from digests.leases import Leases
-from digests.ledger import Ledger
-from digests.letters import EditionLetters
 from digests.model import delivery
+from digests.planning.editions import Planner
+from digests.sending.due import Pending
+from digests.sending.leases import Leases
+from digests.sending.ledger import Ledger
+from digests.sending.letters import EditionLetters
 from outbox.dkim import Signer
 from outbox.dkimkeys import DkimKey
 from outbox.smtp import SmtpConnection, SmtpSettings

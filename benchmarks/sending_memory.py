@@ -26,11 +26,11 @@ from benchmarks.digests_smtp import SENDER, fill, publish_news
 from benchmarks.splice import template
 from benchmarks.timing import verdict
 from database import Database, open_database, upgrade
-from digests.delivery import Delivery
-from digests.editions import Planner
-from digests.leases import Leases
-from digests.ledger import LEDGER_CACHE, Ledger
-from digests.letters import EditionLetters
+from digests.planning.editions import Planner
+from digests.sending.delivery import Delivery
+from digests.sending.leases import Leases
+from digests.sending.ledger import LEDGER_CACHE, Ledger
+from digests.sending.letters import EditionLetters
 from outbox.outcome import Outcome
 from subscribers.tokens import TokenSigner
 

@@ -17,15 +17,15 @@ from jinja2 import Environment
 from sqlalchemy import Select, exists, select, update
 
 from database import Database
-from digests.delivery import Connection, Delivery, DeliveryReport
-from digests.editions import Planner, PlanReport
-from digests.leases import LEASE, Leases
-from digests.ledger import Ledger, NoteRefusals
-from digests.letters import EditionLetters
-from digests.limits import UNLIMITED, Limits
 from digests.model import WAITING, delivery, edition
-from digests.printing import edition_contents
-from digests.rendering import Publisher, RenderingError, print_edition
+from digests.planning.editions import Planner, PlanReport
+from digests.rendering.message import Publisher, RenderingError, print_edition
+from digests.rendering.printing import edition_contents
+from digests.sending.delivery import Connection, Delivery, DeliveryReport
+from digests.sending.leases import LEASE, Leases
+from digests.sending.ledger import Ledger, NoteRefusals
+from digests.sending.letters import EditionLetters
+from digests.sending.limits import UNLIMITED, Limits
 from outbox.marks import MessageError
 
 log = structlog.get_logger("digests")

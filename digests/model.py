@@ -25,7 +25,7 @@ from database import Identity, Json, UtcDateTime, metadata
 
 
 class DeliveryState(StrEnum):
-    """Where one edition to one subscriber stands. The arrows between them: ``digests/ledger.py``."""
+    """Where one edition to one subscriber stands. The arrows between them: ``digests/sending/ledger.py``."""
 
     QUEUED = "queued"
     SENDING = "sending"

@@ -8,8 +8,8 @@ from email.policy import SMTP
 from email.utils import format_datetime, make_msgid, parseaddr
 
 from database import Database
-from digests.delivery import Connection
 from digests.model import DeliveryState
+from digests.sending.delivery import Connection
 from digests.standing import (
     AnswerCount,
     EditionStanding,

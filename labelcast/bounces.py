@@ -9,9 +9,10 @@ from typing import BinaryIO
 import structlog
 
 from database import Database
-from digests.due import domain_of
-from digests.returns import Returned, SoftLimits, Taken, take_back, warn_of_held
-from outbox.bounces.mailboxes import Mail, open_mailbox
+from digests.returns.consequences import Returned, SoftLimits, Taken, take_back, warn_of_held
+from digests.sending.due import domain_of
+from outbox.bounces.mail import Mail
+from outbox.bounces.mailboxes import open_mailbox
 from outbox.bounces.reading import message_key, read_reports
 from outbox.bounces.report import Report, ReportKind
 from scheduler import Duty

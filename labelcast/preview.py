@@ -11,10 +11,10 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, select
 
-from digests.foretelling import Foretold, chosen_of, foretell, slot_on
 from digests.model import DeliveryState, Digest, NoMail, edition
-from digests.printing import sample_edition
-from digests.rendering import render_edition
+from digests.planning.foretelling import Foretold, chosen_of, foretell, slot_on
+from digests.rendering.message import render_edition
+from digests.rendering.printing import sample_edition
 from digests.store import get_digest, reader_rhythm
 from digests.subscribed import Subscribed, subscribed_of
 from labelcast.wiring import Wiring

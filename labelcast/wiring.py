@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection as DatabaseConnection
     from starlette.applications import Starlette
 
-    from digests.composing import Publisher
-    from digests.delivery import Connection
     from digests.engine import Engine, Sending
-    from digests.limits import Limits
-    from digests.returns import SoftLimits
+    from digests.rendering.composing import Publisher
+    from digests.returns.consequences import SoftLimits
+    from digests.sending.delivery import Connection
+    from digests.sending.limits import Limits
     from feeds.build import FeedBuilder
     from feeds.hubs.pinging import Pinger
     from feeds.readership import Readership
@@ -65,7 +65,7 @@ class Wiring:
     @cached_property
     def ledger_database(self) -> Database:
         """The same, for sending: however many deliveries there are, it takes no more memory."""
-        from digests.ledger import LEDGER_CACHE
+        from digests.sending.ledger import LEDGER_CACHE
 
         if not self.database.is_sqlite:
             return self.database
@@ -147,7 +147,7 @@ class Wiring:
     @cached_property
     def publisher(self) -> "Publisher":
         """Who sends, as digests show it."""
-        from digests.composing import Publisher
+        from digests.rendering.composing import Publisher
 
         settings = self.settings
         return Publisher(
@@ -222,14 +222,14 @@ class Wiring:
     def _note_refusals(
         self, connection: "DatabaseConnection", failed: list[tuple[int, str]], now: datetime
     ) -> None:
-        from digests.returns import note_refusals
+        from digests.returns.consequences import note_refusals
 
         note_refusals(connection, failed, now, limits=self.soft_limits)
 
     @property
     def limits(self) -> "Limits":
         """How fast and when mail may be sent."""
-        from digests.limits import Limits
+        from digests.sending.limits import Limits
 
         mail = self.settings.mail
         return Limits(
@@ -248,9 +248,9 @@ class Wiring:
     @cached_property
     def engine(self) -> "Engine":
         """Digests: planned, rendered and sent."""
-        from digests.editions import Planner
         from digests.engine import Engine
-        from digests.letters import EditionLetters
+        from digests.planning.editions import Planner
+        from digests.sending.letters import EditionLetters
 
         return Engine(
             self.database,
@@ -339,7 +339,7 @@ class Wiring:
     @property
     def soft_limits(self) -> "SoftLimits":
         """How often mail may come back, for a reason that may pass, before its reader is suppressed."""
-        from digests.returns import SoftLimits
+        from digests.returns.consequences import SoftLimits
 
         settings = self.settings.bounces
         return SoftLimits(bounces=settings.soft_limit, days=settings.soft_days)

@@ -125,8 +125,8 @@ subscription = Table(
     Column("paused_until", UtcDateTime),
     # The end of the last window that was covered, and the slot that ends the next; the windows between tile.
     # window_start is NULL until the first tick: then a new subscription is given its first window.
-    # next_slot is NULL for the instant cadence: due as soon as there is news; or, while too few posts wait, it
-    # tells up to where the news was looked at.
+    # next_slot is NULL for the instant cadence: due as soon as there is news; or, while too few posts wait,
+    # it tells up to where the news was looked at.
     Column("window_start", UtcDateTime),
     Column("next_slot", UtcDateTime),
     # When it was begun, or begun anew after it had ended. One that ended at that very instant never began: it

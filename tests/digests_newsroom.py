@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import func, insert, select
 
 from database import Database
-from digests.editions import Planner, PlanReport
 from digests.model import delivery, edition_post
+from digests.planning.editions import Planner, PlanReport
 from digests.store import add_digest
 from posts.blog import create_blog
 from posts.intake import store_posts

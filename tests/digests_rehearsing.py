@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import insert, select
 
 from database import Database
-from digests.editions import Planner
 from digests.model import delivery, edition, edition_post
+from digests.planning.editions import Planner
 from digests.store import add_digest
 from posts.blog import create_blog
 from posts.curation import rename_label

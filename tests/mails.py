@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from digests.model import Digest, Edition, Options
-from digests.rendering import Publisher
+from digests.rendering.message import Publisher
 from posts.model import Post, PostState
 from templates import environment
 

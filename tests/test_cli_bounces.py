@@ -18,12 +18,12 @@ import trustme
 
 from database import DatabaseUnavailable
 from digests.deliveries import list_deliveries
-from digests.returns import Returned
+from digests.returns.consequences import Returned
 from labelcast.bounces import POLL_EVERY
 from labelcast.cli import main
 from labelcast.settings import load_settings
 from labelcast.wiring import Wiring
-from outbox.bounces.mailboxes import MOST_BYTES
+from outbox.bounces.mail import MOST_BYTES
 from outbox.bounces.mailboxurl import MailboxUrlError, MailServer
 from tests.conftest import ROOT, Command
 from tests.mailbox_servers import ImapServer, PopServer

@@ -10,11 +10,11 @@ from sqlalchemy import ForeignKey, Index, PrimaryKeyConstraint, Table, UniqueCon
 
 import feeds.model  # noqa: F401 - its table too refers to posts
 from database import Database, metadata
-from digests.editions import Planner
 from digests.engine import unrendered
-from digests.leases import Leases
-from digests.ledger import Ledger
 from digests.past import archive_state
+from digests.planning.editions import Planner
+from digests.sending.leases import Leases
+from digests.sending.ledger import Ledger
 from digests.standing import failing_editions
 from digests.store import add_digest
 from posts.blog import create_blog

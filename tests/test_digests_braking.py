@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, insert, select, update
 
-from digests.braking import is_to_be_held
 from digests.model import delivery, digest, edition
-from digests.returns import SoftLimits, Taken, note_refusals, take_back
+from digests.returns.braking import is_to_be_held
+from digests.returns.consequences import SoftLimits, Taken, note_refusals, take_back
 from outbox.bounces.reading import message_key, read_reports
 from subscribers.model import SubscriberState, subscriber, subscription
 from subscribers.returnpath import ReturnPaths
@@ -130,10 +130,9 @@ def test_reports_by_mail_are_held_alike_and_told_as_such(ledger: Connection) -> 
     assert sum(one.held for one in found) >= 40
 
 
+@pytest.mark.parametrize("connection", ["sqlite"], indirect=True)
 def test_looking_at_what_was_sent_before_reads_a_range_of_the_ledger(ledger: Connection) -> None:
-    """Not all that was ever sent to the domain, nor all of the edition."""
-    if ledger.dialect.name != "sqlite":
-        pytest.skip("with so few rows PostgreSQL reads all of them")
+    """Not all that was ever sent to the domain, nor all of the edition. (PostgreSQL reads so few rows whole.)"""
     asked: list[tuple[str, Any]] = []
     listen = event.listens_for(ledger, "before_cursor_execute")
     listen(lambda _c, _cursor, statement, given, _context, _many: asked.append((statement, given)))

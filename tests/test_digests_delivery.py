@@ -11,12 +11,12 @@ from sqlalchemy import event, insert, select
 
 from database import Database, DatabaseUnavailable
 from digests.deliveries import list_deliveries
-from digests.delivery import MOST_BREAKS, Delivery, DeliveryReport, Letters
-from digests.leases import Leases
-from digests.ledger import Ledger, Pending, Result, Taken
-from digests.letters import EditionLetters
-from digests.limits import UNLIMITED, Limits
 from digests.model import DeliveryState, delivery, digest, edition
+from digests.sending.delivery import MOST_BREAKS, Delivery, DeliveryReport, Letters
+from digests.sending.leases import Leases
+from digests.sending.ledger import Ledger, Pending, Result, Taken
+from digests.sending.letters import EditionLetters
+from digests.sending.limits import UNLIMITED, Limits
 from digests.store import remove_digest
 from outbox.marks import MessageError
 from outbox.outcome import Outcome, TransportError

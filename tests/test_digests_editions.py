@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from sqlalchemy import event, select, update
 
 from database import Database, open_database, upgrade
-from digests.editions import PlanReport
 from digests.model import delivery, edition
+from digests.planning.editions import PlanReport
 from posts.curation import rename_label
 from posts.model import PostState
 from subscribers.model import subscriber, subscription

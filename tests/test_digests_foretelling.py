@@ -11,9 +11,9 @@ from sqlalchemy import select, update
 
 from database import Database
 from digests.cadence import Cadence, Rhythm
-from digests.editions import Planner
-from digests.foretelling import Foretold, foretell, slot_on
 from digests.model import NoMail, delivery, edition, edition_post
+from digests.planning.editions import Planner
+from digests.planning.foretelling import Foretold, foretell, slot_on
 from digests.store import add_digest, get_digest, update_digest
 from digests.subscribed import subscribed_of
 from labelcast.settings import load_settings

@@ -14,9 +14,9 @@ from sqlalchemy import insert, select, text, update
 
 from database import Database, open_database, upgrade
 from digests.deliveries import count_states, list_deliveries, requeue
-from digests.leases import Leases
-from digests.ledger import GIVE_UP_AFTER, Ledger, Pending, backoff
 from digests.model import DeliveryState, delivery, digest, edition
+from digests.sending.leases import Leases
+from digests.sending.ledger import GIVE_UP_AFTER, Ledger, Pending, backoff
 from subscribers.model import subscriber, subscription
 
 NOW = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)

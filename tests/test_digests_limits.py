@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from database import Database, open_database
-from digests.allowances import KEPT, Allowances
-from digests.leases import Leases
-from digests.ledger import Ledger
-from digests.limits import ALL, BURST_SECONDS, Allowance, Limits, microseconds
 from digests.model import DeliveryState, allowance
+from digests.sending.allowances import KEPT, Allowances
+from digests.sending.leases import Leases
+from digests.sending.ledger import Ledger
+from digests.sending.limits import ALL, BURST_SECONDS, Allowance, Limits, microseconds
 from tests.test_digests_ledger import Clock, fill, states
 
 NOW = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)

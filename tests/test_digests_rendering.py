@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from lxml import html as lxml_html
 
 from digests.model import Digest, Edition, Options
-from digests.rendering import (
+from digests.rendering.message import (
     HTML_LIMIT,
     Content,
     Publisher,
@@ -31,7 +31,7 @@ from digests.rendering import (
     print_edition,
     render_edition,
 )
-from digests.window import in_words
+from digests.rendering.window import in_words
 from outbox.headers import HeaderError
 from posts.model import Post
 from templates import DARK, LIGHT, Palette, environment

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import Connection, insert, select, update
 
 from database import Database
-from digests.bounced import list_bounces
 from digests.deliveries import forget_reader
 from digests.model import bounce, delivery, digest, edition
-from digests.returns import Returned, SoftLimits, Taken, note_refusals, take_back
+from digests.returns.bounced import list_bounces
+from digests.returns.consequences import Returned, SoftLimits, Taken, note_refusals, take_back
 from labelcast.bounces import BounceReader
 from outbox.bounces.reading import message_key, read_reports
 from outbox.bounces.report import ReportKind
@@ -136,7 +136,7 @@ def test_only_a_complaint_that_hides_its_reader_is_looked_for_among_all_deliveri
     ledger: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Anybody may send reports by the thousand: one that names a reader costs a look at that one's mail."""
-    monkeypatch.setattr("digests.claims.RECENT", 0)
+    monkeypatch.setattr("digests.returns.claims.RECENT", 0)
     assert taken(ledger, dsn(message_id=message_id(1), **FULL)) == [Taken.SOFT]
     assert taken(ledger, arf(message_id=message_id(1))) == [Taken.NOT_OURS]
 

@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import Connection, Row, select, update
 
 from database import Database
-from digests.editions import Planner, PlanReport
-from digests.introducing import introduce
 from digests.model import Options, delivery, edition
 from digests.offer import DigestError
-from digests.printing import edition_contents
+from digests.planning.editions import Planner, PlanReport
+from digests.planning.introducing import introduce
+from digests.rendering.printing import edition_contents
 from digests.store import add_digest, get_digest, update_digest
 from subscribers.model import subscriber, subscription
 from tests.digests_newsroom import HOUR, MONDAY, WEEK, Newsroom

@@ -10,11 +10,11 @@ from sqlalchemy import Connection as DatabaseConnection
 from sqlalchemy import event, select, update
 
 from database import Database
-from digests.delivery import Delivery
-from digests.leases import Leases
-from digests.ledger import Ledger, Pending
-from digests.limits import Limits
 from digests.model import delivery
+from digests.sending.delivery import Delivery
+from digests.sending.leases import Leases
+from digests.sending.ledger import Ledger, Pending
+from digests.sending.limits import Limits
 from tests.test_digests_delivery import NOW, FakeLetters, FakeServer, counts, fill, ledger_of, send
 
 
@@ -120,7 +120,7 @@ def test_lanes_that_a_rate_has_no_use_for_leave_the_rest_to_the_others(
     sqlite_database: Database, server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of eight lanes some would wait for longer than a run is patient: the run goes on with the others."""
-    monkeypatch.setattr("digests.lane.PATIENCE_SECONDS", 0.12)
+    monkeypatch.setattr("digests.sending.lane.PATIENCE_SECONDS", 0.12)
     fill(sqlite_database, 14)
     report = send(sqlite_database, server, connections=8, limits=Limits(per_second=20))
     assert str(report) == "14 sent"

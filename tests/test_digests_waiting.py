@@ -5,8 +5,8 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digests.due import Pending
-from digests.waiting import Waiting
+from digests.sending.due import Pending
+from digests.sending.waiting import Waiting
 
 
 def pending(number: int, domain: str, *, priority: int = 1) -> Pending:

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from digests.workers import is_gone, new_worker
+from digests.sending.workers import is_gone, new_worker
 
-ASK = "from digests.workers import new_worker; print(new_worker(), flush=True); input()"
+ASK = "from digests.sending.workers import new_worker; print(new_worker(), flush=True); input()"
 
 
 def test_each_run_has_a_name_of_its_own() -> None:

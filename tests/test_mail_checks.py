@@ -18,7 +18,7 @@ from lxml import etree
 from lxml import html as lxml_html
 
 from digests.model import Options
-from digests.rendering import render_edition
+from digests.rendering.message import render_edition
 from templates.languages import catalogues
 from tests.mails import DIGEST, EDITION, ENVIRONMENT, POSTS, PUBLISHER, SHIPPED, TOKENS
 

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, insert, select, text, update
 from database import Database, metadata
 from digests.choosing import Words
 from digests.model import DeliveryState, bounce, delivery, edition
-from digests.returns import note_refusals
-from digests.steps import Result, record
+from digests.returns.consequences import note_refusals
+from digests.sending.steps import Result, record
 from digests.store import add_digest
 from feeds.configured import add_feed
 from feeds.keys import grant, grants

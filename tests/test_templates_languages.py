@@ -14,8 +14,8 @@ from jinja2 import DictLoader
 from lxml import html as lxml_html
 
 import templates
-from digests.composing import compose
 from digests.model import Options
+from digests.rendering.composing import compose
 from templates import environment
 from templates.languages import CATALOGUE, LOCALES, catalogues, language
 from tests.mails import DIGEST, EDITION, ENVIRONMENT, POSTS, PUBLISHER, SHIPPED, SHORT, make_post

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from jinja2 import TemplateNotFound
 
-from digests.composing import Content, RenderingError, base_context, compose, shown_context
-from digests.content import LabelLink, PostView
-from digests.grouping import Group
-from digests.mailhtml import Picture
+from digests.rendering.composing import Content, RenderingError, base_context, compose, shown_context
+from digests.rendering.content import LabelLink, PostView
+from digests.rendering.grouping import Group
+from digests.rendering.mailhtml import Picture
 from templates import environment
 from templates.filling import TemplateFault, email_templates, fill
 from templates.languages import language

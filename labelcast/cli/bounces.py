@@ -90,7 +90,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List what came back, newest first: whose mail, and what their server said."""
-    from digests.bounced import list_bounces
+    from digests.returns.bounced import list_bounces
     from outbox.bounces.report import ReportKind
 
     with opened(context) as wiring, wiring.database.read() as connection:
@@ -105,7 +105,7 @@ def list_(
 
 
 def _tell(report: "BouncesReport", *, as_json: bool) -> None:
-    from digests.returns import Taken
+    from digests.returns.consequences import Taken
     from labelcast.bounces import MOST_TOLD
 
     if as_json:

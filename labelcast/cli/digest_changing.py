@@ -97,7 +97,7 @@ def introduce(
     clear: Annotated[bool, typer.Option("--clear", help="Take the introduction away.")] = False,
 ) -> None:
     """Pin an introduction to a digest: it stands in each reader's next edition, once."""
-    from digests.introducing import introduce
+    from digests.planning.introducing import introduce
 
     if sum((file is not None, text is not None, clear)) != 1:
         raise UsageProblem(f"digest {slug}: give one of FILE, --text and --clear")

@@ -53,8 +53,8 @@ app.command("test")(digest_preview.send)
 def list_digests(context: typer.Context, *, as_json: AsJson = False) -> None:
     """List all digests: when each comes next, and how many read it."""
     from digests import store
-    from digests.agenda import count_readers
     from digests.cadence import describe
+    from digests.planning.agenda import count_readers
 
     now = moment(None)
     with opened(context) as wiring, wiring.database.read() as connection:

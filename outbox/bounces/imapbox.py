@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from outbox.bounces.mailboxes import MOST_BYTES, Mail, MailboxError
+from outbox.bounces.mail import MOST_BYTES, Mail, MailboxError
 from outbox.bounces.mailboxurl import MailServer
 from outbox.outcome import printable
 

@@ -4,32 +4,13 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from outbox.bounces.taming import MAX_BYTES
+from outbox.bounces.mail import MOST_BYTES, Mail, MailboxError
 
-# More than is looked at; the rest of a message is not even read.
-MOST_BYTES = 2 * MAX_BYTES
 _CHUNK = 64 * 1024
 _SEEN = ":2,S"
-
-
-class MailboxError(ConnectionError):
-    """A mailbox that cannot be opened or read; one line says which, why, and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mail:
-    """A message in a mailbox, its beginning. ``settle`` is called once it was dealt with, and durably so.
-
-    It is told whether the message may be thrown away, where the mailbox is one that throws away: a letter
-    that somebody wrote never is.
-    """
-
-    data: bytes
-    settle: Callable[[bool], None]
 
 
 Opened = AbstractContextManager[Iterator[Mail]]

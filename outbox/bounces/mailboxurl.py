@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from typing import Self
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from outbox.bounces.mailboxes import MailboxError
+from outbox.bounces.mail import MailboxError
 from outbox.outcome import printable
 
 # Scheme: the port when none is given.

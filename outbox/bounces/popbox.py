@@ -4,7 +4,7 @@ import poplib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from outbox.bounces.mailboxes import MOST_BYTES, Mail, MailboxError
+from outbox.bounces.mail import MOST_BYTES, Mail, MailboxError
 from outbox.bounces.mailboxurl import MailServer
 
 # Of a message that is longer than is looked at, so many lines.

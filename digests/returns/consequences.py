@@ -1,7 +1,7 @@
 """What follows from mail that came back: readers who are gone are suppressed, others are given time.
 
 A hard bounce suppresses at once, unless its domain refuses so many that it counts as soft
-(``digests/braking.py``). Soft ones are counted, one a day, until there are so many within so many days and
+(``braking.py``). Soft ones are counted, one a day, until there are so many within so many days and
 nothing arrived since. A refusal for policy is recorded for the operator and not held against the reader. Who
 complains is unsubscribed from everything. What was read before changes nothing.
 """
@@ -17,10 +17,10 @@ import structlog
 from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from database.upsert import insert_new
-from digests.braking import is_to_be_held
-from digests.claims import Claim, claim_of_delivery, find_claim
-from digests.due import domain_of
 from digests.model import DeliveryState, bounce, delivery
+from digests.returns.braking import is_to_be_held
+from digests.returns.claims import Claim, claim_of_delivery, find_claim
+from digests.sending.due import domain_of
 from outbox.bounces.report import Report, ReportKind
 from outbox.bounces.verdicts import find_code, find_status, verdict
 from outbox.outcome import printable

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, Integer, bindparam, func, or_, select, update
 
 from database import ManyRows
-from digests.due import Pending, open_with
-from digests.leases import Leases, taken_by
 from digests.model import DeliveryState, delivery
+from digests.sending.due import Pending, open_with
+from digests.sending.leases import Leases, taken_by
 from subscribers.model import SubscriberState, subscriber
 
 

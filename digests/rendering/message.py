@@ -8,9 +8,9 @@ from urllib.parse import quote, urlsplit
 import idna
 from jinja2 import Environment
 
-from digests.composing import HTML_LIMIT, Content, Publisher, RenderingError, compose
-from digests.content import one_line
 from digests.model import Digest, Edition
+from digests.rendering.composing import HTML_LIMIT, Content, Publisher, RenderingError, compose
+from digests.rendering.content import one_line
 from outbox.bulk import bulk_headers
 from outbox.headers import HeaderError
 from outbox.marks import mark

@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, select
 
 from digests.cadence import Cadence, Rhythm, next_slot, previous_slot
-from digests.editions import news_of
-from digests.freezing import no_mail
-from digests.introducing import is_introduced
 from digests.model import DeliveryState, Digest, Edition, NoMail, delivery, edition
-from digests.printing import draft, edition_contents
+from digests.planning.editions import news_of
+from digests.planning.freezing import no_mail
+from digests.planning.introducing import is_introduced
+from digests.rendering.printing import draft, edition_contents
 from digests.store import reader_rhythm
 from digests.subscribed import Subscribed
 from posts.intake import release_scheduled
@@ -149,7 +149,7 @@ def _count(connection: Connection, its: Digest, one: Subscribed, start: datetime
 
 
 def chosen_of(one: Subscribed | None) -> Mapping[str, str | None]:
-    """What a reader chose of how a mail looks, for ``digests.printing.draft``; empty where there is none."""
+    """What a reader chose of how a mail looks, for ``printing.draft``; empty where there is none."""
     if one is None:
         return {}
     its = one.subscription

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from digests.content import NAME_LENGTH, PostView, label_address, one_line
 from digests.model import Edition
+from digests.rendering.content import NAME_LENGTH, PostView, label_address, one_line
 from posts.model import Post
 from templates.languages import Language
 

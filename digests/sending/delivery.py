@@ -10,12 +10,12 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
-from digests.commits import Commits
-from digests.lane import DeliveryReport, Lane, Run
-from digests.ledger import Ledger
-from digests.outside import Connection, Letters
-from digests.press import Press
-from digests.supply import LOOK_SECONDS, Supply
+from digests.sending.commits import Commits
+from digests.sending.lane import DeliveryReport, Lane, Run
+from digests.sending.ledger import Ledger
+from digests.sending.outside import Connection, Letters
+from digests.sending.press import Press
+from digests.sending.supply import LOOK_SECONDS, Supply
 
 __all__ = ["Connection", "Delivery", "DeliveryReport", "Letters"]
 

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
-from digests.due import Pending
-from digests.outside import Letters
+from digests.sending.due import Pending
+from digests.sending.outside import Letters
 
 # More at once, and the first would wait for the last.
 MOST_AT_ONCE = 8

@@ -6,9 +6,9 @@ from html import escape
 
 from sqlalchemy import Connection, select, update
 
-from digests.enlisting import numbers
 from digests.model import Digest, delivery, digest, edition
 from digests.offer import DigestError
+from digests.planning.enlisting import numbers
 from digests.store import get_digest
 from posts.markup import Markup
 

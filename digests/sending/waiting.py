@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
 
-from digests.due import Pending
+from digests.sending.due import Pending
 
 _Place = tuple[int, int, str]
 

@@ -10,11 +10,11 @@ import css_inline
 from jinja2 import Environment
 from markupsafe import Markup
 
-from digests.content import PostView, legible, more_address, one_line, views
-from digests.grouping import Group, grouped
-from digests.mailhtml import mail_html
 from digests.model import Digest, Edition
-from digests.window import in_words
+from digests.rendering.content import PostView, legible, more_address, one_line, views
+from digests.rendering.grouping import Group, grouped
+from digests.rendering.mailhtml import mail_html
+from digests.rendering.window import in_words
 from outbox.marks import mark
 from posts.model import Post
 from templates import to_text

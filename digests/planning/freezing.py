@@ -8,10 +8,10 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from database import ManyRows
-from digests.agenda import Due
 from digests.cadence import Cadence, Send, next_slot
-from digests.introducing import is_introduced
 from digests.model import Digest, NoMail, Options, delivery, edition, edition_post
+from digests.planning.agenda import Due
+from digests.planning.introducing import is_introduced
 from digests.selection import choose
 from posts.rules import parse
 from posts.store import News, news

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
-from digests.mailhtml import Picture, lead_picture, mail_html
 from digests.model import Edition
+from digests.rendering.mailhtml import Picture, lead_picture, mail_html
 from posts.model import Post
 from templates import excerpt, shorten, to_text
 from templates.environment import segment

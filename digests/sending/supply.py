@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
-from digests.due import FIRST, Pending, Turn
-from digests.limits import Limits
-from digests.waiting import Waiting
+from digests.sending.due import FIRST, Pending, Turn
+from digests.sending.limits import Limits
+from digests.sending.waiting import Waiting
 
 PAGE = 500
 ASIDE_PAGE = 100

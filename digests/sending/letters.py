@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 
 from database import Database
-from digests.ledger import Pending
 from digests.model import edition
+from digests.sending.ledger import Pending
 from outbox.addresses import recipient_value
 from outbox.dkim import SignedTemplate, Signer
 from outbox.marks import MessageError

@@ -12,10 +12,10 @@ from typing import ParamSpec, Self, TypeVar
 import structlog
 
 from database import DatabaseUnavailable
-from digests.ledger import Ledger, Pending, Result, Taken
-from digests.limits import Hold
+from digests.sending.ledger import Ledger, Pending, Result, Taken
+from digests.sending.limits import Hold
 
-log = structlog.get_logger("digests.commits")
+log = structlog.get_logger("digests.sending.commits")
 
 RETRY_SECONDS = 1.0
 # How much of a lease is left unused: the fence falls before another worker may believe the lease is over.

@@ -23,12 +23,12 @@ from zlib import crc32
 from sqlalchemy import Connection, select, update
 
 from database import Database
-from digests.allowances import Allowances
-from digests.due import FIRST, STAYS, Pending, Turn, due_in_turn, open_with
-from digests.leases import Leases
-from digests.limits import UNLIMITED, Hold, Limits
 from digests.model import IS_OPEN, WAITING, DeliveryState, delivery
-from digests.steps import Result, record, take_up
+from digests.sending.allowances import Allowances
+from digests.sending.due import FIRST, STAYS, Pending, Turn, due_in_turn, open_with
+from digests.sending.leases import Leases
+from digests.sending.limits import UNLIMITED, Hold, Limits
+from digests.sending.steps import Result, record, take_up
 from subscribers.model import subscriber, subscription
 
 __all__ = ["GIVE_UP_AFTER", "LEDGER_CACHE", "Ledger", "NoteRefusals", "Pending", "Result", "Taken", "backoff"]

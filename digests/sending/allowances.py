@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from database.upsert import insert_all_new
-from digests.limits import Allowance, Decision, Limits
 from digests.model import allowance
+from digests.sending.limits import Allowance, Decision, Limits
 
 # Long past for any rate; a day's cap may be asked for by a rehearsal of yesterday.
 KEPT = timedelta(days=7)

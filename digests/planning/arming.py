@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from digests.agenda import IS_UNARMED, RHYTHM, rhythm_of, subscriptions
 from digests.cadence import first_window
-from digests.enlisting import Move, move
+from digests.planning.agenda import IS_UNARMED, RHYTHM, rhythm_of, subscriptions
+from digests.planning.enlisting import Move, move
 from subscribers.model import subscriber, subscription
 
 _INSTANT = timedelta(microseconds=1)

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from digests.due import Pending
+from digests.sending.due import Pending
 from outbox.servers import Connection
 
 __all__ = ["Connection", "Letters"]

@@ -9,18 +9,18 @@ from datetime import datetime, timedelta
 import structlog
 
 from database import DatabaseUnavailable
-from digests.commits import Commits, Intent
-from digests.due import Pending
-from digests.ledger import Ledger, Result
-from digests.limits import Hold
 from digests.model import DeliveryState
-from digests.outside import Connection, Letters
-from digests.press import Press
-from digests.supply import Supply
+from digests.sending.commits import Commits, Intent
+from digests.sending.due import Pending
+from digests.sending.ledger import Ledger, Result
+from digests.sending.limits import Hold
+from digests.sending.outside import Connection, Letters
+from digests.sending.press import Press
+from digests.sending.supply import Supply
 from outbox.marks import MessageError
 from outbox.outcome import Outcome
 
-log = structlog.get_logger("digests.delivery")
+log = structlog.get_logger("digests.sending.delivery")
 
 # What a limit holds back for longer than that is left to the next run: the others have things to do.
 PATIENCE_SECONDS = 5.0

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from database import Database
 from digests.model import IS_OPEN, DeliveryState, delivery
-from digests.workers import is_gone, new_worker
+from digests.sending.workers import is_gone, new_worker
 
 LEASE = timedelta(minutes=2)
 

@@ -14,12 +14,12 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from database import Database
-from digests.agenda import Due, Place, due_batch, is_anything_due
-from digests.arming import arm
 from digests.cadence import Cadence, Fold, PassOver, Send, previous_slot
-from digests.enlisting import Entry, Move, enlist, move
-from digests.freezing import EditionKey, Editions, Verdict, window_news
 from digests.model import Digest, NoMail
+from digests.planning.agenda import Due, Place, due_batch, is_anything_due
+from digests.planning.arming import arm
+from digests.planning.enlisting import Entry, Move, enlist, move
+from digests.planning.freezing import EditionKey, Editions, Verdict, window_news
 from digests.selection import choose, current_labels
 from digests.store import list_digests
 from posts.blog import close_news, get_blog

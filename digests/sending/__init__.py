@@ -1,0 +1,1 @@
+"""From the ledger to the mail servers, and back into the ledger."""
