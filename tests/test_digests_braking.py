@@ -132,7 +132,7 @@ def test_reports_by_mail_are_held_alike_and_told_as_such(ledger: Connection) -> 
 
 @pytest.mark.parametrize("connection", ["sqlite"], indirect=True)
 def test_looking_at_what_was_sent_before_reads_a_range_of_the_ledger(ledger: Connection) -> None:
-    """Not all that was ever sent to the domain, nor all of the edition. (PostgreSQL reads so few rows whole.)"""
+    """Not all that was sent to the domain, nor all of the edition. (PostgreSQL reads so few rows whole.)"""
     asked: list[tuple[str, Any]] = []
     listen = event.listens_for(ledger, "before_cursor_execute")
     listen(lambda _c, _cursor, statement, given, _context, _many: asked.append((statement, given)))
