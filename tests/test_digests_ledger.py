@@ -314,6 +314,24 @@ def test_a_reader_who_left_is_skipped_and_it_says_why(three: Database) -> None:
     assert {one.reply for one in skipped} == {"the reader left before it was sent"}
 
 
+def test_who_pauses_is_not_sent_what_was_queued_before_and_it_says_why(three: Database) -> None:
+    """Neither what was queued nor what a server deferred; a pause that is over holds nothing back."""
+    ledger = ledger_of(three)
+    assert ledger.skip_departed(NOW) == 0
+    with three.write() as connection:
+        pause = update(subscription).values(paused_until=NOW + timedelta(seconds=1))
+        connection.execute(pause.where(subscription.c.id < 3))
+        connection.execute(update(subscription).where(subscription.c.id == 3).values(paused_until=NOW))
+        connection.execute(update(delivery).where(delivery.c.id == 2).values(state="deferred", attempt=1))
+    assert [one.id for one in ledger.due(NOW)] == [3]
+    assert ledger.skip_departed(NOW) == 2
+    with three.read() as connection:
+        skipped = list(list_deliveries(connection, state=DeliveryState.SKIPPED))
+    assert {one.id: one.reply for one in skipped} == dict.fromkeys(
+        (1, 2), "the reader paused before it was sent"
+    )
+
+
 def test_only_what_failed_or_is_in_doubt_is_queued_again(three: Database) -> None:
     with three.write() as connection, pytest.raises(ValueError, match="not what is sent"):
         requeue(connection, DeliveryState.SENT, now=NOW)

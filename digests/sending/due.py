@@ -13,10 +13,13 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    false,
+    func,
     or_,
     select,
 )
 
+from database import UtcDateTime
 from digests.model import IS_OPEN, DeliveryState, delivery, edition
 from subscribers.model import SubscriberState, SubscriptionState, subscriber, subscription
 
@@ -28,6 +31,8 @@ LAST_PRIORITY = 1
 STAYS = and_(
     subscription.c.state == SubscriptionState.ACTIVE, subscriber.c.state == SubscriberState.CONFIRMED
 )
+# Who pauses is sent nothing meanwhile, also not what was queued before.
+PAUSES = func.coalesce(subscription.c.paused_until > bindparam("now", type_=UtcDateTime), false())
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,7 @@ def due_in_turn(
     """Deliveries that are due at ``now`` and come after a turn; if none, there are none left.
 
     Of ``only`` one domain, or of all ``without`` some; in doubt fewer than ``most_doubts`` times. Passed over
-    are editions that are not rendered, and readers who left meanwhile.
+    are editions that are not rendered, and readers who left or paused meanwhile.
     """
     wanted = _wanted(has_only=only is not None, has_without=bool(without))
     given = {"now": now, "most": most_doubts, "only": only, "without": sorted(without)}
@@ -82,7 +87,7 @@ def due_in_turn(
         elif found:
             break
         else:
-            # A page of readers who left, or of editions without a message.
+            # A page of readers who left or paused, or of editions without a message.
             number = max(row.id for row in rows)
     return found
 
@@ -109,7 +114,7 @@ def _turns(*, has_only: bool, has_without: bool) -> Select[Any]:
 def _wanted(*, has_only: bool, has_without: bool) -> Select[Any]:
     """What is needed to send them; made once, since making it takes as long as asking it.
 
-    Whether a reader stays and the message is there is asked as columns: asked as conditions, SQLite would
+    Whether a reader is to get it and the message is there is asked as columns: asked as conditions, SQLite would
     begin with all the readers who stay.
     """
     turns = _turns(has_only=has_only, has_without=has_without).subquery()
@@ -124,7 +129,7 @@ def _wanted(*, has_only: bool, has_without: bool) -> Select[Any]:
             delivery.c.tried_at,
             delivery.c.priority,
             delivery.c.domain,
-            and_(STAYS, edition.c.message.is_not(None)).label("is_ready"),
+            and_(STAYS, ~PAUSES, edition.c.message.is_not(None)).label("is_ready"),
         )
         .select_from(turns)
         .join(delivery, delivery.c.id == turns.c.id)

@@ -5,7 +5,7 @@
     in_doubt ┘  attempt+1           ├─> failed     (5xx, or tried for three days)
                                     └─> in_doubt   (lost after the final dot; or the sender is gone)
 
-    queued, deferred, in_doubt ─> skipped   (the reader left before it was sent)
+    queued, deferred, in_doubt ─> skipped   (the reader left or paused before it was sent)
     in_doubt ─> sent                        (the lost sender comes back and knows better)
     failed, in_doubt ─> queued              (the operator: ``deliveries retry``, ``release``)
 
@@ -20,12 +20,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zlib import crc32
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, case, literal, select, update
 
 from database import Database
 from digests.model import IS_OPEN, WAITING, DeliveryState, delivery
 from digests.sending.allowances import Allowances
-from digests.sending.due import FIRST, STAYS, Pending, Turn, due_in_turn, open_with
+from digests.sending.due import FIRST, PAUSES, STAYS, Pending, Turn, due_in_turn, open_with
 from digests.sending.leases import Leases
 from digests.sending.limits import UNLIMITED, Hold, Limits
 from digests.sending.steps import Result, record, take_up
@@ -40,6 +40,9 @@ BACKOFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60, 120
 JITTER = 0.25
 # A server that cuts every connection after the final dot may take each copy: then the operator decides.
 MOST_DOUBTS = 20
+
+_LEFT = "the reader left before it was sent"
+_PAUSED = "the reader paused before it was sent"
 
 # Of an SQLite file, in kilobytes for a connection: it goes through the ledger from one end to the other, and
 # looks at no page again. With more, memory would grow with the number of readers.
@@ -122,7 +125,7 @@ class Ledger:
         """Deliveries that are due at ``now``, in turn, after a turn; if none, there are none left.
 
         Of ``only`` one domain, or of all ``without`` some. Passed over are editions that are not rendered,
-        and readers who left, also since ``skip_departed``.
+        and readers who left or paused, also since ``skip_departed``.
         """
         with self._database.read() as connection:
             return due_in_turn(
@@ -136,20 +139,26 @@ class Ledger:
             )
 
     def skip_departed(self, now: datetime) -> int:
-        """Skip what waits for readers who left, were suppressed or erased; tell how many."""
-        stays = (
+        """Skip what waits for readers who left, were suppressed or erased, or who pause; tell how many."""
+        theirs = (
             select(subscription.c.id)
             .join(subscriber, subscriber.c.id == subscription.c.subscriber_id)
             .where(subscription.c.id == delivery.c.subscription_id, STAYS)
         )
+        why = case((theirs.exists(), literal(_PAUSED)), else_=literal(_LEFT))
         step = (
             update(delivery)
-            .where(IS_OPEN, delivery.c.state.in_(WAITING), delivery.c.due_at <= now, ~stays.exists())
-            .values(state=DeliveryState.SKIPPED, reply="the reader left before it was sent", updated_at=now)
+            .where(
+                IS_OPEN,
+                delivery.c.state.in_(WAITING),
+                delivery.c.due_at <= now,
+                ~theirs.where(~PAUSES).exists(),
+            )
+            .values(state=DeliveryState.SKIPPED, reply=why, updated_at=now)
         )
         with self._database.write() as connection:
             self._allowances.forget(connection, self.leases.clock())
-            return connection.execute(step).rowcount
+            return connection.execute(step, {"now": now}).rowcount
 
     def step(self, results: Sequence[Result], intents: Sequence[Pending], *, now: datetime) -> Taken:
         """Record results and take up intents in one commit; tell which intents were granted.
