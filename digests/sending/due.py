@@ -114,8 +114,8 @@ def _turns(*, has_only: bool, has_without: bool) -> Select[Any]:
 def _wanted(*, has_only: bool, has_without: bool) -> Select[Any]:
     """What is needed to send them; made once, since making it takes as long as asking it.
 
-    Whether a reader is to get it and the message is there is asked as columns: asked as conditions, SQLite would
-    begin with all the readers who stay.
+    Whether a reader stays and does not pause, and the message is there, is asked as columns: asked as
+    conditions, SQLite would begin with all the readers who stay.
     """
     turns = _turns(has_only=has_only, has_without=has_without).subquery()
     return (
