@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from database import Database, open_database
-from digests.model import DeliveryState, allowance
+from digests.model import DeliveryState, allowance, delivery
 from digests.sending.allowances import KEPT, Allowances
 from digests.sending.leases import Leases
 from digests.sending.ledger import Ledger
@@ -90,8 +90,8 @@ def test_a_day_s_cap_holds_until_the_local_midnight() -> None:
     assert {hold.until - NOW for hold in decided.holds if hold} == {timedelta(minutes=30)}
     used = dict(decided.allowances)
     assert used == {"day:2026-03-02": Allowance(NOW, 3)}
-    assert limits.closed_until(evening, used) == at("2026-03-03T00:00")
-    assert limits.closed_until(at("2026-03-03T00:00"), used) is None
+    assert limits.closed_until(used, real=NOW, now=evening) == at("2026-03-03T00:00")
+    assert limits.closed_until(used, real=NOW, now=at("2026-03-03T00:00")) is None
 
 
 @pytest.mark.parametrize(
@@ -139,6 +139,19 @@ def test_quiet_hours_end_and_then_it_is_not_quiet(minutes: int, hours: tuple[str
         assert limits.quiet_until(until) is None
 
 
+@pytest.mark.parametrize("rate", [0.01, 1, 40])
+def test_a_clock_that_is_set_back_holds_nobody_back_until_it_has_come_round(rate: float) -> None:
+    """Nor does a rate that was lower before."""
+    limits, domain = Limits(per_second=rate, per_domain_second=rate), "a.example"
+    ahead = limits.decide([domain] * 5, {}, real=NOW + timedelta(days=400), now=NOW)
+    back = limits.decide([domain] * 5, ahead.allowances, real=NOW, now=NOW)
+    assert back.holds == limits.decide([domain] * 5, {}, real=NOW, now=NOW).holds
+    assert limits.closed_until(ahead.allowances, real=NOW, now=NOW) is None
+    # Clocks a minute apart keep to the rate together.
+    apart = limits.decide([domain], ahead.allowances, real=NOW + timedelta(days=400, minutes=-1), now=NOW)
+    assert apart.holds[0] is not None
+
+
 def ledger_of(database: Database, limits: Limits, clock: Clock) -> Ledger:
     return Ledger(database, Leases(database, clock=clock), resend_doubtful=True, limits=limits)
 
@@ -174,6 +187,23 @@ def test_nothing_is_due_in_quiet_hours_but_what_was_begun_is_looked_after(databa
     loud = ledger_of(database, Limits(), Clock())
     loud.step([], loud.due(NOW)[:1], now=NOW)
     assert quiet.has_due(NOW)
+
+
+def test_nothing_is_due_while_a_low_rate_has_nothing_to_give(database: Database) -> None:
+    """Or each tick would open a connection, only to hang up."""
+    fill(database, 2)
+    clock = Clock()
+    slow = ledger_of(database, Limits(per_second=0.02), clock)
+    assert slow.has_due(NOW)
+    (sent,) = slow.step([], slow.due(NOW)[:1], now=NOW).granted
+    with database.write() as connection:
+        connection.execute(update(delivery).where(delivery.c.id == sent).values(state="sent"))
+    clock.at += timedelta(seconds=44)
+    assert not slow.has_due(NOW)
+    assert slow.closed_until(NOW) == NOW + timedelta(seconds=6)
+    # A run of some seconds waits for it.
+    clock.at += timedelta(seconds=1)
+    assert slow.has_due(NOW)
 
 
 def test_what_another_worker_has_taken_up_uses_up_nothing(database: Database) -> None:
@@ -233,4 +263,4 @@ def test_allowances_that_hold_nobody_back_are_forgotten(database: Database) -> N
     ledger.skip_departed(NOW)
     with database.read() as connection:
         assert connection.execute(select(allowance)).all() == []
-        assert Allowances(Limits(daily_cap=1)).closed_until(connection, NOW) is None
+        assert Allowances(Limits(daily_cap=1)).closed_until(connection, real=NOW, now=NOW) is None

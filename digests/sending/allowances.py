@@ -42,11 +42,10 @@ class Allowances:
             found = _read(connection, keys, lock=True)
         return found
 
-    def closed_until(self, connection: Connection, now: datetime) -> datetime | None:
-        """When sending may go on, where it is quiet at ``now`` or the day's cap is used up; else None."""
-        if not self.limits.quiet and not self.limits.daily_cap:
-            return None
-        return self.limits.closed_until(now, _read(connection, self.limits.keys([], now)))
+    def closed_until(self, connection: Connection, *, real: datetime, now: datetime) -> datetime | None:
+        """When sending may go on, where a limit leaves nothing to do at ``now``; else None."""
+        keys = self.limits.keys([], now)
+        return self.limits.closed_until(_read(connection, keys) if keys else {}, real=real, now=now)
 
     def store(self, connection: Connection, before: Mapping[str, Allowance], decided: Decision) -> None:
         """Write what a decision came to: a compare-and-swap on what it was made from."""

@@ -13,7 +13,7 @@ from digests.model import DeliveryState
 from digests.sending.commits import Commits, Intent
 from digests.sending.due import Pending
 from digests.sending.ledger import Ledger, Result
-from digests.sending.limits import Hold
+from digests.sending.limits import PATIENCE_SECONDS, Hold
 from digests.sending.outside import Connection, Letters
 from digests.sending.press import Press
 from digests.sending.supply import Supply
@@ -22,8 +22,6 @@ from outbox.outcome import Outcome
 
 log = structlog.get_logger("digests.sending.delivery")
 
-# What a limit holds back for longer than that is left to the next run: the others have things to do.
-PATIENCE_SECONDS = 5.0
 # A lane that has had nothing to send for so long hangs up: servers do not like to be kept waiting.
 IDLE_SECONDS = 5.0
 

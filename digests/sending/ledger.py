@@ -102,16 +102,19 @@ class Ledger:
         """Whether anything waits to be sent and may be, or was left behind by a worker."""
         waiting = select(delivery.c.id).where(IS_OPEN, open_with(self._most_doubts), delivery.c.due_at <= now)
         with self._database.read() as connection:
-            is_open = self._allowances.closed_until(connection, now) is None
+            is_open = self._closed_until(connection, now) is None
             if is_open and connection.execute(waiting.limit(1)).first():
                 return True
             sending = select(delivery.c.id).where(IS_OPEN, delivery.c.state == DeliveryState.SENDING)
             return connection.execute(sending.limit(1)).first() is not None
 
     def closed_until(self, now: datetime) -> datetime | None:
-        """When sending may go on, where the hours are quiet or the day's cap is used up; else None."""
+        """When sending may go on, where a limit leaves nothing to do at ``now``; else None."""
         with self._database.read() as connection:
-            return self._allowances.closed_until(connection, now)
+            return self._closed_until(connection, now)
+
+    def _closed_until(self, connection: Connection, now: datetime) -> datetime | None:
+        return self._allowances.closed_until(connection, real=self.leases.clock(), now=now)
 
     def due(
         self,

@@ -15,6 +15,11 @@ from digests.zones import zone
 ALL = "all"
 # So much of a second's messages may go at once; what a timer or a commit loses is made up for by that.
 BURST_SECONDS = 0.1
+# What a limit holds back for longer than that is left to the next run: the others have things to do.
+PATIENCE_SECONDS = 5.0
+# So far may the clocks of the machines that send be apart. What lies further off than the rate itself can
+# have put it was put there by a clock that went wrong and was set back since, or under a lower rate.
+MOST_APART = timedelta(minutes=10)
 _SECOND = 1_000_000
 
 
@@ -99,14 +104,23 @@ class Limits:
             changed[day] = Allowance(real, used + allowed)
         return Decision(tuple(holds), changed)
 
-    def closed_until(self, now: datetime, allowances: Mapping[str, Allowance]) -> datetime | None:
-        """When sending may go on, where it is quiet at ``now`` or the day's cap is used up; else None."""
+    def closed_until(
+        self, allowances: Mapping[str, Allowance], *, real: datetime, now: datetime
+    ) -> datetime | None:
+        """When sending may go on, where it is quiet at ``now``, the day's cap is used up, or the rate is so
+        low that its next message is not worth waiting for; else None.
+        """
         quiet = self.quiet_until(now)
         if quiet is not None:
             return quiet
         used = allowances.get(self._day_key(now))
         if self.daily_cap and used is not None and used.used >= self.daily_cap:
             return self._next_day(now)
+        if self.per_second:
+            since = _Rates(allowances, microseconds(real)).first(ALL, self.per_second)
+            wait = moment(since) - real
+            if wait > timedelta(seconds=PATIENCE_SECONDS):
+                return now + wait
         return None
 
     def quiet_until(self, now: datetime) -> datetime | None:
@@ -160,22 +174,28 @@ class _Rates:
     def take(self, rates: Sequence[tuple[str, float]]) -> Hold | None:
         """One message under some rates, its domain's first: it uses up all of them, or none."""
         for key, rate in rates:
-            until = self._due(key) - _tolerance(rate)
+            until = self.first(key, rate)
             if until > self._real:
                 return self._hold(key, rate, until)
         for key, rate in rates:
-            self._next[key] = max(self._due(key), self._real) + _SECOND / rate
+            self._next[key] = max(self._due(key, rate), self._real) + _SECOND / rate
         return None
+
+    def first(self, key: str, rate: float) -> float:
+        """When the next message may go under a rate; it may have been for long."""
+        return self._due(key, rate) - _tolerance(rate)
 
     @property
     def changed(self) -> dict[str, Allowance]:
         return {key: Allowance(moment(value)) for key, value in self._next.items()}
 
-    def _due(self, key: str) -> float:
+    def _due(self, key: str, rate: float) -> float:
         if key in self._next:
             return self._next[key]
         found = self._allowances.get(key)
-        return self._real if found is None else microseconds(found.at)
+        due = self._real if found is None else microseconds(found.at)
+        farthest = self._real + _tolerance(rate) + _SECOND / rate + MOST_APART / timedelta(microseconds=1)
+        return due if due <= farthest else self._real
 
     def _hold(self, key: str, rate: float, until: float) -> Hold:
         if key != ALL:
