@@ -27,6 +27,22 @@ INK_AND_GROUND = """() => {
                parseFloat(getComputedStyle(e).fontSize)]);
 }"""
 
+# Each visible dot between two things that stands on another line than what comes after it.
+HANGING_DOTS = """() => {
+  const text = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), all = [];
+  while (text.nextNode())
+    for (let at = 0; at < text.currentNode.length; at++) {
+      const range = new Range();
+      range.setStart(text.currentNode, at);
+      range.setEnd(text.currentNode, at + 1);
+      const character = range.toString(), box = range.getBoundingClientRect();
+      const where = text.currentNode.parentElement.closest('p, h1, h2, h3');
+      if (where && box.height && !/\\s/.test(character)) all.push([character, where, box.bottom]);
+    }
+  return all.filter(([dot, where, bottom], at) => dot === '·' && at + 1 < all.length
+    && all[at + 1][1] === where && Math.abs(all[at + 1][2] - bottom) > 6).map(found => found[1].textContent);
+}"""
+
 
 @contextmanager
 def opened(browser: Any, mail: Path) -> Iterator[Any]:
@@ -66,6 +82,13 @@ def test_no_mail_is_wider_than_its_window(browser: Any, mail: Path) -> None:
                 width,
             )
             assert wide == []
+
+
+def test_no_dot_hangs_at_the_end_of_a_line(browser: Any, mail: Path) -> None:
+    with opened(browser, mail) as page:
+        for width in (320, 375, 430, 560, 640, 641, 800):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate(HANGING_DOTS) == [], width
 
 
 def test_all_text_stands_out_from_its_ground_in_light_and_in_dark(browser: Any, mail: Path) -> None:
