@@ -53,7 +53,8 @@ def _furnish(kind: type[Environment], loader: BaseLoader, *, kept: int) -> Envir
         auto_reload=False,
         extensions=["jinja2.ext.i18n"],
     )
-    made.extend(newstyle_gettext=True)
+    # Not by ``extend``, which leaves alone what the extension has set: ``{% trans %}`` would fail.
+    made.newstyle_gettext = True  # type: ignore[attr-defined]  # the extension's
     made.policies["ext.i18n.trimmed"] = True
     made.filters |= {
         "date": date_,

@@ -16,7 +16,16 @@ from templates.own import bounded
 _TEMPLATES = (".html", ".txt", ".css")
 _BODY = re.compile(r"email/([^/]+)/body\.txt")
 # What a template's code may run into beside Jinja's own errors: adding a word to a number, endless recursion.
-_SLIPS = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
+_SLIPS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
 
 
 class TemplateFault(ValueError):
@@ -73,7 +82,7 @@ def check(environment: Environment, name: str) -> None:
     """Whether the template is there and parses; raises ``TemplateFault`` else. Nothing is rendered."""
     try:
         environment.get_template(name)
-    except (TemplateError, OSError) as error:
+    except (TemplateError, OSError, *_SLIPS) as error:
         raise TemplateFault(_describe(error, name, {}, environment)) from error
 
 
@@ -95,12 +104,19 @@ def _describe(error: BaseException, name: str, context: Mapping[str, Any], envir
         known = ", ".join(email_templates(environment))
         said = f"there is no template {error.name}; there are {known}, and what a folder of yours adds"
         return f"{where}: {said}" if where else said
-    if isinstance(error, RecursionError):
+    if isinstance(error, SyntaxError) or (isinstance(error, RecursionError) and not where):
+        # Python could not take what the template was made into.
+        said = "this is nested too deeply"
+    elif isinstance(error, RecursionError):
         said = "this calls itself without end"
+    elif type(error) is KeyError:
+        said = f"no value is given for {said}"
     elif isinstance(error, MemoryError):
         said = "this takes more memory than there is"
     elif found := re.fullmatch(r"'(\w+)' is undefined", said):
-        said += nearest(found[1], context)
+        # What is imported knows the mail's names only if it is told to.
+        unknown = found[1] not in context
+        said += nearest(found[1], context) if unknown else " here: import this file `with context`"
     if not where and isinstance(error, TemplateError) and "/" in said:
         return said
     return f"{where or name}: {said}"

@@ -73,7 +73,11 @@ class Language:
         if not isinstance(moment, dt.date):
             raise TypeError(f"{moment!r} is no date")
         day = moment.astimezone(ZoneInfo(timezone)).date() if isinstance(moment, dt.datetime) else moment
-        return self._in_own_digits(format_date(day, form, locale=self.locale))
+        try:
+            return self._in_own_digits(format_date(day, form, locale=self.locale))
+        except (AttributeError, ValueError) as error:
+            known = "full, long, medium, short, or a pattern of day, month and year such as d. MMM"
+            raise ValueError(f"{form!r} is no form of a date: {known}") from error
 
     def span(self, first: dt.date, last: dt.date) -> str:
         """From one day to another, what they share said once: ``2.–9. November 2026``."""

@@ -22,6 +22,7 @@ from jinja2 import (
     nodes,
 )
 from jinja2.exceptions import SecurityError
+from jinja2.loaders import split_template_path
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -35,20 +36,37 @@ _left: ContextVar[list[int] | None] = ContextVar("steps left", default=None)
 
 
 class OwnFiles(FileSystemLoader):
-    """A publisher's folder; only what belongs to mail is looked for in it: pages stay as they are."""
+    """A publisher's folder; only what belongs to mail is looked for in it: pages stay as they are.
+
+    What is there and cannot be read is an error and not passed over: mail in another design than the
+    publisher's would go out.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        # Editors on Windows begin a file with a mark of its encoding.
+        super().__init__(folder, encoding="utf-8-sig")
+        self._folder = folder
 
     def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
-        """As ``BaseLoader.get_source``; a file that is no UTF-8 is told by its name."""
+        """As ``BaseLoader.get_source``; a file that cannot be read is told by its name."""
         if not template.startswith("email/"):
             raise TemplateNotFound(template)
-        if not Path(self.searchpath[0]).is_dir():
-            # Not passed over: mail in another design than the publisher's would go out.
-            raise TemplateError(f"{self.searchpath[0]}: there is no such folder; mail.templates names it")
+        if not self._folder.is_dir():
+            raise TemplateError(f"{self._folder}: there is no such folder; mail.templates names it")
+        path = self._folder.joinpath(*split_template_path(template))
+        if path.is_symlink() or path.exists():
+            self._look_at(path)
         try:
             return super().get_source(environment, template)
         except UnicodeDecodeError as error:
-            path = Path(self.searchpath[0]) / template
             raise TemplateError(f"{path}: this file is not UTF-8: save it as such") from error
+
+    def _look_at(self, path: Path) -> None:
+        if not path.is_file():
+            raise TemplateError(f"{path}: this is no file, or a link that leads to none")
+        # A template could show what else the service may read: its settings, with the secret.
+        if not path.resolve().is_relative_to(self._folder.resolve()):
+            raise TemplateError(f"{path}: this leads out of {self._folder}: put the file itself there")
 
 
 def own_loader(folder: Path, shipped: BaseLoader) -> BaseLoader:

@@ -8,6 +8,10 @@ from collections.abc import Iterator
 _SPACE = re.compile(r"[ \t\n\r\f\v]+")
 # May not stand at a line's start (kinsoku shori, shortened): closing marks of East Asian text.
 _CLOSING = "、。，．：；！？」』）］｝〉》】〕"
+# May not stand at a line's end.
+_OPENING = "「『（［｛〈《【〔"
+_JOINER = "\u200d"
+_SKIN_TONES = range(0x1F3FB, 0x1F400)
 
 
 def columns(text: str) -> int:
@@ -27,11 +31,17 @@ def _pieces(word: str) -> Iterator[str]:
     """A word's parts between which a line may break: around each wide character, nowhere else."""
     start = 0
     for at in range(1, len(word)):
-        wide = _is_wide(word[at]) or _is_wide(word[at - 1])
-        if wide and word[at] not in _CLOSING and not unicodedata.combining(word[at]):
+        if _may_break(word[at - 1], word[at]):
             yield word[start:at]
             start = at
     yield word[start:]
+
+
+def _may_break(before: str, after: str) -> bool:
+    if not (_is_wide(before) or _is_wide(after)) or after in _CLOSING or before in _OPENING:
+        return False
+    # An emoji may be several characters: people joined, a hand with its colour.
+    return before != _JOINER and _width(after) > 0 and ord(after) not in _SKIN_TONES
 
 
 def _is_wide(character: str) -> bool:

@@ -258,6 +258,23 @@ def test_the_subject_is_told_beside_the_message() -> None:
     assert mail_for(POSTS)["Subject"] == printed.subject
 
 
+@pytest.mark.parametrize("template", SHIPPED)
+def test_authors_without_a_name_leave_no_comma(template: str) -> None:
+    post = make_post(9, "Nobody's", SHORT, authors=("", " "), labels=())
+    edition = replace(EDITION, template=template)
+    content = compose(ENVIRONMENT, digest=DIGEST, edition=edition, posts=[post], publisher=PUBLISHER)
+    shown = "".join(map(str, lxml_html.fromstring(content.html).itertext())) if content.html else ""
+    assert not re.search(r"· ?,|: ,", content.text + shown)
+
+
+@pytest.mark.parametrize("template", SHIPPED)
+def test_many_authors_do_not_make_a_long_line(template: str) -> None:
+    post = make_post(9, "Ours", SHORT, authors=tuple(f"Author Number {n}" for n in range(9)))
+    edition = replace(EDITION, template=template)
+    content = compose(ENVIRONMENT, digest=DIGEST, edition=edition, posts=[post], publisher=PUBLISHER)
+    assert max(map(len, content.text.splitlines())) <= 72
+
+
 def test_only_safe_addresses_become_links() -> None:
     page = part(mail_for([replace(POSTS[0], url="javascript:alert(1)"), *POSTS[1:]]), "html")
     assert "javascript" not in page

@@ -63,6 +63,18 @@ def test_chinese_breaks_between_characters_and_not_before_a_full_stop() -> None:
     assert columns(unicodedata.normalize("NFD", "é")) == 1
 
 
+@pytest.mark.parametrize(
+    "whole", ["👩\u200d👩\u200d👧", "👍🏽", "❤\ufe0f\u200d🔥", "か\u3099", "「政", "治。"]
+)
+@pytest.mark.parametrize("width", [9, 10, 11])
+def test_no_line_breaks_inside_an_emoji_or_between_a_mark_and_what_it_belongs_to(
+    whole: str, width: int
+) -> None:
+    lines = wrap(whole * 20, width)
+    assert len(lines) > 3
+    assert {line.replace(whole, "") for line in lines} == {""}
+
+
 def test_an_excerpt_ends_with_a_sentence_where_one_ends_late() -> None:
     html = "<h1>Heading</h1><p>" + "Seven words make up this one sentence. " * 20 + "</p>"
     cut = excerpt(html, 60)

@@ -13,7 +13,7 @@ from digests.rendering.content import LabelLink, PostView
 from digests.rendering.grouping import Group
 from digests.rendering.mailhtml import Picture
 from templates import environment
-from templates.filling import TemplateFault, email_templates, fill
+from templates.filling import TemplateFault, check, email_templates, fill
 from templates.languages import language
 from templates.own import LONGEST, STEPS
 from tests.conftest import Command
@@ -137,6 +137,8 @@ def test_pages_are_never_taken_from_the_folder(own: Path) -> None:
         ),
         ("{% include 'email/digest/body.txt' %}", 1, "this calls itself without end"),
         ("{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}", 1, "this calls itself without end"),
+        ("{{ gettext('%(who)s') }}", 1, "no value is given for 'who'"),
+        ("\n{{ posts[0].published|date('nonsense') }}", 2, "'nonsense' is no form of a date: full, long,"),
     ],
 )
 def test_a_fault_is_told_with_its_file_and_line(
@@ -162,6 +164,77 @@ def test_a_file_that_is_no_utf_8_is_told_by_name(composed: Compose, own: Path) -
     (own / "email" / "digest" / "body.txt").write_bytes(b"Gr\xfc\xdfe")
     with pytest.raises(RenderingError, match=r"^/.*/email/digest/body\.txt: this file is not UTF-8"):
         composed()
+
+
+@pytest.mark.parametrize(
+    "source", ["{% if 1 %}" * 150 + "{% endif %}" * 150, "{{ " + "(" * 900 + "1" + ")" * 900]
+)
+def test_a_template_nested_deeper_than_python_can_is_told_by_name(
+    composed: Compose, own: Path, source: str
+) -> None:
+    with pytest.raises(RenderingError, match=r"^.*digest/body\.txt: this is nested too deeply$"):
+        composed({"digest/body.txt": source})
+    with pytest.raises(TemplateFault, match="nested too deeply"):
+        check(environment(own), "email/digest/body.txt")
+
+
+def test_what_is_imported_without_the_mails_names_says_what_to_do(composed: Compose, own: Path) -> None:
+    files = {"digest/body.txt": "{% import 'email/mine.txt' as mine %}{{ mine.a() }}"}
+    with pytest.raises(RenderingError, match=f"^{own}/email/mine.txt, line 1: 'title' is undefined here"):
+        composed(files | {"mine.txt": "{% macro a() %}{{ title }}{% endmacro %}"})
+
+
+def test_a_translation_in_jinjas_own_words_takes_values(composed: Compose) -> None:
+    source = "{% trans %}{{ title }}{% endtrans %} {% trans n=total %}one{% pluralize %}{{ n }}{% endtrans %}"
+    assert composed({"digest/body.txt": source}).text == "The town this week 3"
+
+
+def test_the_mark_that_windows_begins_a_file_with_is_no_text(composed: Compose) -> None:
+    content = composed({"digest/body.txt": "\ufeffHello", "digest/subject.txt": "\ufeffNews"})
+    assert (content.subject, content.text) == ("News", "Hello")
+
+
+@pytest.mark.parametrize("made", ["a folder", "a link to nothing", "a link to itself"])
+def test_what_stands_in_a_files_place_is_not_passed_over(composed: Compose, own: Path, made: str) -> None:
+    file = own / "email" / "digest" / "body.txt"
+    file.parent.mkdir(parents=True)
+    if made == "a folder":
+        file.mkdir()
+    else:
+        file.symlink_to("body.txt" if made == "a link to itself" else own / "nothing")
+    with pytest.raises(RenderingError, match=f"^{file}: this is no file, or a link that leads to none$"):
+        composed()
+
+
+@pytest.mark.parametrize("linked", ["email/digest/body.txt", "email/digest", "email"])
+def test_a_link_out_of_the_folder_is_refused_and_one_within_is_followed(
+    composed: Compose, own: Path, tmp_path: Path, linked: str
+) -> None:
+    for folder in (tmp_path / "outside", own / "current"):
+        (folder / "email" / "digest").mkdir(parents=True)
+        (folder / "email" / "digest" / "body.txt").write_text("words", encoding="utf-8")
+    link = own / linked
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(own / "current" / linked)
+    assert composed().text == "words"
+    link.unlink()
+    link.symlink_to(tmp_path / "outside" / linked)
+    with pytest.raises(RenderingError, match=f"body.txt: this leads out of {own}: put the file"):
+        composed()
+
+
+def test_no_subject_is_empty_too_long_or_on_two_lines(composed: Compose) -> None:
+    with pytest.raises(RenderingError, match=r"^email/digest/subject\.txt: the subject is empty$"):
+        composed({"digest/subject.txt": "{# nothing #}\n"})
+    assert composed({"digest/subject.txt": "A\r\nBcc: b@example.org"}).subject == "A Bcc: b@example.org"
+    assert len(composed({"digest/subject.txt": "{{ 'word ' * 9000 }}"}).subject) <= 250
+
+
+def test_characters_that_no_message_may_hold_do_not_reach_one(composed: Compose) -> None:
+    odd = "{{ 'a\\ud800\\x00b' }} {{ unsubscribe_url }}"
+    content = composed({"digest/body.txt": odd, "digest/body.html": odd})
+    for part in (content.text, content.html or ""):
+        assert "ab https://news.example.org/unsubscribe/\x00UNSUBSCRIBE\x00" in part
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ from templates.languages import Language, language
 
 # Gmail clips HTML over 102 KB, unsubscribe link and all; some is left for what a reader's tokens add.
 HTML_LIMIT = 98_000
+# No subject is longer, in characters, whatever its template makes of it.
+SUBJECT = 250
 # What an inbox shows of a mail beside its subject, in characters.
 PREHEADER = 140
 
@@ -122,11 +124,19 @@ def compose(
 
 def _drawn(environment: Environment, edition: Edition, context: dict[str, Any], shown: int) -> _Draft:
     folder = f"email/{edition.template}"
-    context["subject"] = " ".join(fill(environment, f"{folder}/subject.txt", context).split())
-    text = fill(environment, f"{folder}/body.txt", context)
+    context["subject"] = one_line(fill(environment, f"{folder}/subject.txt", context), SUBJECT)
+    if not context["subject"]:
+        raise TemplateFault(f"{folder}/subject.txt: the subject is empty")
+    text = _filled(environment, f"{folder}/body.txt", context)
     if edition.form == "text" or not has_file(environment, f"{folder}/body.html"):
         return _Draft(context, text, None, shown)
-    return _Draft(context, text, _inliner().inline(fill(environment, f"{folder}/body.html", context)), shown)
+    html = _inliner().inline(_filled(environment, f"{folder}/body.html", context))
+    return _Draft(context, text, html, shown)
+
+
+def _filled(environment: Environment, name: str, context: dict[str, Any]) -> str:
+    """A part without what no message may hold, whatever its template wrote; the fences stay."""
+    return _FENCE.join(map(legible, fill(environment, name, context).split(_FENCE)))
 
 
 @cache

@@ -91,7 +91,7 @@ def views(
             LabelLink(name, label_address(site_url, slug))
             for name, slug in zip(names[:LABELS_SHOWN], post.label_slugs, strict=False)
         )
-        author = one_line(spoken.comma.join(post.authors), NAME_LENGTH)
+        author = one_line(spoken.comma.join(name for name in post.authors if name.strip()), NAME_LENGTH)
         shown = mail_html(html) if whole else None
         about = [spoken.date(post.published, timezone=timezone), author]
         about.append(spoken.comma.join(label.name for label in labels))

@@ -70,6 +70,7 @@ def _to_link(player: html.HtmlElement) -> None:
     if address:
         link = html.Element("a", href=address)
         link.text = player.get("title") or f"Play: {address}"
+        link.tail = " "  # a player stood on a line of its own: its words must not meet the next
         player.addprevious(link)
     player.drop_tree()
 
