@@ -33,6 +33,7 @@ _RIGHT_TO_LEFT = {"ar", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"}
 _ARABIC_SCRIPT = {"ar", "ckb", "fa", "ps", "sd", "ug", "ur"}
 # Babel writes ASCII digits whatever the language; these ways of writing numbers have digits of their own.
 _DIGITS = {"arabext": "۰۱۲۳۴۵۶۷۸۹", "arab": "٠١٢٣٤٥٦٧٨٩"}
+_FIRST_IN_FRENCH = re.compile(r"(?<!\d)1(?= [a-zéû]|–\d)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +75,7 @@ class Language:
             raise TypeError(f"{moment!r} is no date")
         day = moment.astimezone(ZoneInfo(timezone)).date() if isinstance(moment, dt.datetime) else moment
         try:
-            return self._in_own_digits(format_date(day, form, locale=self.locale))
+            return self._in_own_digits(self._ordinal(format_date(day, form, locale=self.locale)))
         except (AttributeError, ValueError) as error:
             known = "full, long, medium, short, or a pattern of day, month and year such as d. MMM"
             raise ValueError(f"{form!r} is no form of a date: {known}") from error
@@ -91,7 +92,7 @@ class Language:
             parse_pattern(part if "MMMM" in part else part.replace("MMM", "MMMM")).apply(day, self.locale)
             for part, day in zip(pair[differ], (first, last), strict=True)
         )
-        return self._in_own_digits("".join(halves))
+        return self._in_own_digits(self._ordinal("".join(halves)))
 
     def functions(self) -> dict[str, Any]:
         """``gettext`` and ``ngettext`` as templates call them (Jinja's new style): values are put in, and
@@ -112,6 +113,10 @@ class Language:
         shown = {name: self.number(value) if type(value) is int else value for name, value in values.items()}
         # The catalogue's own text is ours; the values are escaped as they go in.
         return (Markup(text) if context.eval_ctx.autoescape else text) % shown  # noqa: S704
+
+    def _ordinal(self, text: str) -> str:
+        # French counts a month's first day and no other, which CLDR's patterns cannot say.
+        return _FIRST_IN_FRENCH.sub("1er", text) if self.locale.language == "fr" else text
 
     def _in_own_digits(self, text: str) -> str:
         digits = _DIGITS.get(self.locale.default_numbering_system)

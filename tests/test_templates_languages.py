@@ -113,6 +113,16 @@ def test_dates_and_numbers_are_the_languages_own(
     assert its.number(1204) == number
 
 
+def test_in_french_the_first_day_of_a_month_is_an_ordinal() -> None:
+    its = language("fr")
+    first, tenth, eleventh = (date(2026, 3, day) for day in (1, 10, 11))
+    assert its.date(first, form="full") == "dimanche 1er mars 2026"
+    assert its.date(eleventh) == "11 mars 2026"
+    assert its.date(first, form="short") == "01/03/2026"
+    assert its.span(first, tenth) == "1er–10 mars 2026"
+    assert its.span(date(2026, 2, 11), first).replace("\u2009", " ") == "11 février – 1er mars 2026"
+
+
 @pytest.mark.parametrize("tag", catalogues())
 def test_a_span_names_what_differs_and_one_day_once(tag: str) -> None:
     its = language(tag)
