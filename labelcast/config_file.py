@@ -161,7 +161,7 @@ def _feed_table(row: Any) -> dict[str, Any]:
 
 
 def _digest_table(digest: Digest) -> dict[str, Any]:
-    table = {
+    return {
         "rule": digest.rule,
         "title": digest.title,
         "cadence": str(digest.cadence),
@@ -174,10 +174,11 @@ def _digest_table(digest: Digest) -> dict[str, Any]:
         "max_lateness_hours": _number(digest.max_lateness / timedelta(hours=1)),
         "content": digest.content,
         "min_posts": digest.min_posts,
+        # 0 is all: left out, it would leave another number standing where this is applied.
+        "max_posts": digest.max_posts or 0,
         "order": digest.sort,
         "group_by": digest.grouping,
     }
-    return table if digest.max_posts is None else table | {"max_posts": digest.max_posts}
 
 
 def _number(value: float) -> int | float:

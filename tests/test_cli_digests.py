@@ -117,6 +117,16 @@ def test_what_a_digest_shows_is_exported_and_applied(command: Command, weekly: P
     assert (refused.code, "order 'best' is none" in refused.err) == (2, True)
 
 
+def test_what_was_exported_comes_back_as_it_was_also_where_all_posts_were_shown(
+    command: Command, weekly: Path
+) -> None:
+    exported = command("config", "export").text
+    (weekly / "config.toml").write_text(exported, encoding="utf-8")
+    command("digests", "set", "weekly", "--max-posts", "7")
+    assert command("config", "apply", "config.toml").err == "digest weekly: changed\n"
+    assert command("config", "export").text == exported
+
+
 @pytest.mark.usefixtures("weekly")
 def test_a_template_that_is_not_there_yet_is_taken_and_warned_of(command: Command) -> None:
     changed = command("digests", "set", "weekly", "--template", "compct")
