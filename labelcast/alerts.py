@@ -140,11 +140,12 @@ def _paragraph(one: EditionStanding, answers: Sequence[AnswerCount]) -> str:
         f"Digest {one.digest}, edition {one.id} ({window}): {failed} of {one.readers} failed, {share:.0%}."
     ]
     lines += [f"  {each.count} x {each.example}" for each in answers[:MOST_ANSWERS]]
+    # Of this edition only: without a number all that ever failed would be sent again, also of years ago.
+    lines.append(f"  Sent again, once mended: labelcast deliveries retry --edition {one.id}")
     return "\n".join([*lines, ""])
 
 
 _WHAT_TO_DO = """\
 What servers said in full: labelcast deliveries list --state failed
 Counted by answer:         labelcast deliveries answers
-Sent again, once mended:   labelcast deliveries retry
 """
