@@ -1,6 +1,7 @@
 """The documentation tells every setting, command and option there is, and none that is not."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,23 @@ def test_links_lead_somewhere(checkout: Path) -> None:
                 file = page.parent / target if target else page
                 assert file.exists(), (page, target)
                 assert not place or place in _places(file), (page, target, place)
+
+
+def test_every_example_of_settings_is_taken(checkout: Path) -> None:
+    known = set(known_keys())
+    examples = 0
+    for page in (checkout / "docs").rglob("*.md"):
+        for example in re.findall(
+            r"^ *```toml\n(.*?)^ *```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+        ):
+            tables = tomllib.loads(example)
+            keys = {
+                f"{top}.{key}" for top, table in tables.items() if isinstance(table, dict) for key in table
+            }
+            keys |= {key for key, value in tables.items() if not isinstance(value, dict)}
+            assert keys <= known, (page.name, keys - known)
+            examples += 1
+    assert examples > 5
 
 
 def _places(page: Path) -> set[str]:
