@@ -24,6 +24,7 @@ from labelcast.alerts import Alerts, alert_message
 from outbox.maildir import Maildir
 from outbox.servers import Connection
 from subscribers.model import subscriber, subscription
+from tests.digests_newsroom import HOUR, MONDAY, WEEK, Newsroom
 
 NOW = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 
@@ -145,6 +146,17 @@ def test_the_lag_is_that_of_the_oldest_slot_whose_mail_waits(filled: Database) -
         slot = {"next_slot": NOW - timedelta(hours=3), "created_at": NOW}
         connection.execute(insert(subscription).values(**waiting, **slot))
         assert backlog(connection, NOW).lag == timedelta(hours=3)
+
+
+def test_instant_readers_who_wait_for_more_posts_are_not_behind(database: Database) -> None:
+    newsroom = Newsroom(database)
+    newsroom.reader(newsroom.digest(cadence="instant", at=None, min_posts=2))
+    newsroom.plan(MONDAY)
+    newsroom.publish("alone", MONDAY + HOUR)
+    newsroom.plan(MONDAY + 2 * HOUR)
+    assert newsroom.mail() == {}
+    with database.read() as connection:
+        assert backlog(connection, MONDAY + WEEK).lag == timedelta(0)
 
 
 @pytest.mark.parametrize(
