@@ -226,6 +226,38 @@ def test_an_introduction_waits_where_nothing_is_mailed(newsroom: Newsroom) -> No
     assert _introduced(newsroom) == [True, False]
 
 
+def test_one_reader_who_had_an_introduction_does_not_keep_it_from_the_others(database: Database) -> None:
+    newsroom = Newsroom(database)
+    digest = newsroom.digest()
+    moved = newsroom.reader(digest, labels=["sports"])
+    for _ in range(2):
+        newsroom.reader(digest, labels=["town"])
+    _introduce(newsroom, "We have moved.", MONDAY - DAY)
+    newsroom.publish("match", MONDAY - HOUR, "sports")
+    newsroom.plan(MONDAY)
+    with newsroom.database.write() as connection:
+        step = update(subscription).where(subscription.c.id == moved)
+        connection.execute(step.values(labels=["town"]))
+    for week in (1, 2):
+        newsroom.publish(f"week {week}", MONDAY + week * WEEK - HOUR, "town")
+        newsroom.plan(MONDAY + week * WEEK)
+    assert _introduced(newsroom) == [True, True, False]
+
+
+def test_who_pauses_over_an_introduction_misses_it_as_they_miss_its_posts(newsroom: Newsroom) -> None:
+    digest = newsroom.digest()
+    paused = newsroom.reader(digest)
+    for _ in range(2):
+        newsroom.reader(digest)
+    _introduce(newsroom, "We have moved.", MONDAY - DAY)
+    _pause(newsroom, paused, MONDAY + DAY)
+    for week in (0, 1):
+        newsroom.publish(f"week {week}", MONDAY + week * WEEK - HOUR)
+        newsroom.plan(MONDAY + week * WEEK)
+    assert _introduced(newsroom) == [True, False]
+    assert newsroom.mail()[paused] == [["week 1"]]
+
+
 def test_another_introduction_is_shown_too_and_one_taken_away_is_not(newsroom: Newsroom) -> None:
     newsroom.reader(newsroom.digest())
     for week, text in enumerate(("First.", "Second.", None)):
