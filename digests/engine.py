@@ -81,32 +81,44 @@ class Engine:
         """Whether a digest is due."""
         return self._planner.is_due(now)
 
-    def plan(self, now: datetime) -> PlanReport:
-        """Make the editions and deliveries that are due."""
-        return self._planner.plan(now)
+    def plan(self, now: datetime, *, stopping: Callable[[], bool] = lambda: False) -> PlanReport:
+        """Make the editions and deliveries that are due; the rest is left when the process is stopping."""
+        return self._planner.plan(now, stopping=stopping)
 
     def has_unrendered(self, now: datetime) -> bool:
         """Whether an edition that somebody waits for has no message yet."""
         with self._database.read() as connection:
             return connection.execute(unrendered(now).limit(1)).first() is not None
 
-    def render(self, now: datetime) -> int:
+    def render(
+        self,
+        now: datetime,
+        *,
+        enough: Callable[[], bool] = lambda: False,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> int:
         """Render what was not yet, each edition once for all its readers; return how many.
 
-        One that cannot be rendered is left for the next tick, when the template may be mended; the others are
-        rendered all the same. Raises the first such error at the end.
+        When that was ``enough``, or the process is ``stopping``, the rest is left to the next tick. So is one
+        that cannot be rendered, when its template may be mended; the others are rendered all the same, and
+        then none is left for having been enough: what fails would keep them from their turn each time. Raises
+        the first such error at the end.
         """
         with self._database.read() as connection:
             numbers = connection.execute(unrendered(now)).scalars().all()
         failed: list[ValueError] = []
+        rendered = 0
         for number in numbers:
             try:
                 self._render(number, now)
+                rendered += 1
             except (RenderingError, MessageError) as error:
                 failed.append(error)
+            if stopping() or (enough() and not failed):
+                break
         if failed:
             raise failed[0]
-        return len(numbers)
+        return rendered
 
     def _render(self, number: int, now: datetime) -> None:
         with self._database.read() as connection:

@@ -19,8 +19,8 @@ from web.counting import Counting
 class Duties:
     """What is to be done when it is due, over one database.
 
-    ``enough``, made anew for each run of sending, ends it early; ``stopping`` tells that the process is about
-    to end; ``progress`` is told of each message.
+    ``enough``, made anew for each run of rendering or sending, ends it early; ``stopping`` tells that the
+    process is about to end; ``progress`` is told of each message.
     """
 
     def __init__(
@@ -56,8 +56,8 @@ class Duties:
             Duty("scheduled posts", self._has_scheduled, self._release),
             Duty("feeds", self._has_changed, self._publish, is_long=True),
             Duty("hubs", self._announcer.is_due, self._announcer.announce, is_long=True),
-            Duty("digests", engine.has_plans, lambda now: str(engine.plan(now))),
-            Duty("editions", engine.has_unrendered, lambda now: f"{engine.render(now)} editions rendered"),
+            Duty("digests", engine.has_plans, self._plan),
+            Duty("editions", engine.has_unrendered, self._render),
             Duty("deliveries", engine.has_mail, self._deliver, waits_for=engine.waits_for),
             Duty("alerts", self._alerts.is_due, self._alerts.tell),
             counting_readers(self._readership),
@@ -87,6 +87,13 @@ class Duties:
             return None
         where = self._site.place
         return f"{len(report.written)} documents written to {where}, {len(report.removed)} removed"
+
+    def _plan(self, now: datetime) -> str:
+        return str(self._engine.plan(now, stopping=self._stopping))
+
+    def _render(self, now: datetime) -> str:
+        count = self._engine.render(now, enough=self._enough(), stopping=self._stopping)
+        return f"{count} editions rendered"
 
     def _deliver(self, now: datetime) -> str | None:
         report = self._engine.deliver(

@@ -7,7 +7,7 @@ in several batches: the first makes it, the others find it.
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -84,11 +84,14 @@ class Planner:
         with self._database.read() as connection:
             return is_anything_due(connection, now)
 
-    def plan(self, now: datetime) -> PlanReport:
-        """Plan all that is due at ``now``, a transaction per batch of subscriptions."""
+    def plan(self, now: datetime, *, stopping: Callable[[], bool] = lambda: False) -> PlanReport:
+        """Plan all that is due at ``now``, a transaction per batch of subscriptions.
+
+        The batches that are left when the process is ``stopping`` are due at the next start.
+        """
         report = PlanReport()
         place: Place | None = Place()
-        while place is not None:
+        while place is not None and not stopping():
             with self._database.write() as connection:
                 part, place = self._plan_batch(connection, now, place)
             report += part
