@@ -54,12 +54,16 @@ class OwnFiles(FileSystemLoader):
         if not self._folder.is_dir():
             raise TemplateError(f"{self._folder}: there is no such folder; mail.templates names it")
         path = self._folder.joinpath(*split_template_path(template))
-        if path.is_symlink() or path.exists():
-            self._look_at(path)
         try:
+            if path.is_symlink() or path.exists():
+                self._look_at(path)
             return super().get_source(environment, template)
+        except TemplateNotFound:
+            raise
         except UnicodeDecodeError as error:
             raise TemplateError(f"{path}: this file is not UTF-8: save it as such") from error
+        except OSError as error:
+            raise TemplateError(f"{path}: {error.strerror}") from error
 
     def _look_at(self, path: Path) -> None:
         if not path.is_file():

@@ -13,7 +13,7 @@ from digests.rendering.content import LabelLink, PostView
 from digests.rendering.grouping import Group
 from digests.rendering.mailhtml import Picture
 from templates import environment
-from templates.filling import TemplateFault, check, email_templates, fill
+from templates.filling import TemplateFault, check, email_templates, fill, has_file
 from templates.languages import language
 from templates.own import LONGEST, STEPS
 from tests.conftest import Command
@@ -204,6 +204,14 @@ def test_what_stands_in_a_files_place_is_not_passed_over(composed: Compose, own:
         file.symlink_to("body.txt" if made == "a link to itself" else own / "nothing")
     with pytest.raises(RenderingError, match=f"^{file}: this is no file, or a link that leads to none$"):
         composed()
+
+
+def test_a_file_that_the_system_does_not_give_is_told_by_name(composed: Compose, own: Path) -> None:
+    name = "email/" + "x" * 5000  # longer than any system takes
+    with pytest.raises(TemplateFault, match=f"^{own}/email/x+: [A-Z][a-z ]+$"):
+        has_file(environment(own), name)
+    with pytest.raises(RenderingError, match=f"body.txt, line 2: {own}/email/x+: [A-Z][a-z ]+$"):
+        composed({"digest/body.txt": "\n{% include '" + name + "' %}"})
 
 
 @pytest.mark.parametrize("linked", ["email/digest/body.txt", "email/digest", "email"])
