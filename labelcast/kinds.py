@@ -7,7 +7,7 @@ from typing import Annotated
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
 SHORTEST_SECRET = 16
@@ -114,8 +114,19 @@ def _transports(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(_transport(_one_line(value)) for value in values)
 
 
+_CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+# One in some hours. What is slower has its next turn after the calendar ends.
+_SLOWEST = 0.0001
+
+
+def _rate(value: float) -> float:
+    if 0 < value < _SLOWEST:
+        raise ValueError(f"{value} is too slow: 0 for none, or {_SLOWEST} and more; see daily_cap")
+    return value
+
+
 def _quiet(value: str) -> str:
-    if value and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d", value):
+    if value and not re.fullmatch(f"{_CLOCK}-{_CLOCK}", value):
         raise ValueError(f"{value!r} are no hours: write them like 22:00-07:00")
     return value
 
@@ -169,6 +180,7 @@ Several = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_several)]
 
 Transports = Annotated[Several, AfterValidator(_transports)]
 QuietHours = Annotated[Line, AfterValidator(_quiet)]
+Rate = Annotated[float, Field(ge=0, le=1_000_000), AfterValidator(_rate)]
 DkimKeys = Annotated[Several, AfterValidator(_dkim_keys)]
 Mailbox = Annotated[Line, AfterValidator(_mailbox)]
 OptionalMailbox = Annotated[Line, AfterValidator(_optional_mailbox)]

@@ -13,6 +13,7 @@ from labelcast.kinds import (
     Mailbox,
     OptionalMailbox,
     QuietHours,
+    Rate,
     ReturnPath,
     SignupAddress,
     Transports,
@@ -34,8 +35,8 @@ class MailSettings(BaseModel):
     # A folder of the publisher's own templates, each of which stands for the one shipped here.
     templates: str = ""
     # Limits, for all processes together; 0: none.
-    per_second: Annotated[float, Field(ge=0, le=1_000_000)] = 0
-    per_domain_second: Annotated[float, Field(ge=0, le=1_000_000)] = 0
+    per_second: Rate = 0
+    per_domain_second: Rate = 0
     connections_per_domain: Annotated[int, Field(ge=0, le=100)] = 0
     daily_cap: Annotated[int, Field(ge=0, le=10**9)] = 0
     # When nothing is sent, by the clock of the site's timezone: 22:00-07:00.

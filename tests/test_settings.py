@@ -142,6 +142,11 @@ def test_secrets_rotate_newest_first(file: Path) -> None:
         ('[mail]\nfrom = "A <a@b.c>\\r\\nBcc: x@y.z"\n', "labelcast.toml: mail.from: holds a line break"),
         ('[web]\nsignup_url = "javascript:alert(1)"\n', "labelcast.toml: web.signup_url: 'javascript:"),
         ('[mail]\ntransport = "pigeon:loft"\n', "labelcast.toml: mail.transport: write maildir:FOLDER"),
+        (
+            "[mail]\nper_second = 1e-12\n",
+            "labelcast.toml: mail.per_second: 1e-12 is too slow: 0 for none",
+        ),
+        ('[mail]\nquiet = "22:00-07:0٧"\n', "labelcast.toml: mail.quiet: '22:00-07:0٧' are no hours"),
         ("[mail]\nconnections = 0\n", "labelcast.toml: mail.connections: Input should be greater than"),
         ("[feeds]\nentries = 0\n", "labelcast.toml: feeds.entries: Input should be greater than"),
         ("[feeds]\nhubs = 5\n", "labelcast.toml: feeds.hubs: should be a string or a list of strings"),
