@@ -227,6 +227,20 @@ def test_posts_stand_under_the_day_they_came_out_on_in_the_digests_timezone() ->
     assert headings(compose_for(posts, edition=edition)) == {"Sunday, November 8, 2026": ["First", "Second"]}
 
 
+@pytest.mark.parametrize("template", ["digest", "compact", "text"])
+def test_a_post_under_its_day_does_not_tell_it_again(template: str) -> None:
+    edition = replace(EDITION, template=template, options=Options(grouping="day"))
+    posts = [*POSTS[:2], make_post(8, "Nobody's", SHORT, authors=(), labels=())]
+    content = compose(ENVIRONMENT, digest=DIGEST, edition=edition, posts=posts, publisher=PUBLISHER)
+    shown = "".join(map(str, lxml_html.fromstring(content.html).itertext())) if content.html else ""
+    for part in filter(None, (content.text, shown)):
+        assert part.count("November 8, 2026") == 1
+        assert part.count("November 1, 2026") == 1
+        assert "Ada Moreau" in part
+        told = part.split("Sunday", 1)[1].split("You get this mail")[0]
+        assert not re.search(r"^\s*·|·\s*$", told, re.MULTILINE)
+
+
 def test_the_first_post_leads_with_its_picture_if_its_text_shows_none() -> None:
     address = "https://news.example.org/bridge.jpg"
     whole = f'<p>Words.</p><p><img src="{address}" alt="The bridge" width="1068" height="600"></p>'

@@ -104,7 +104,9 @@ def compose(
 
     def draft(whole: bool, *, few: int | None = None) -> _Draft:
         site, zone = publisher.site_url, digest.timezone
-        shown = list(views(wanted, site_url=site, timezone=zone, spoken=spoken, whole=whole))[:few]
+        dated = edition.options.grouping != "day"
+        seen = views(wanted, site_url=site, timezone=zone, spoken=spoken, whole=whole, dated=dated)
+        shown = list(seen)[:few]
         groups = grouped(wanted, shown, edition=edition, timezone=zone, site_url=site, spoken=spoken)
         cut = edition.content == "full" and not whole
         context = base | shown_context(base, shown, groups) | {"cut": cut}

@@ -39,7 +39,8 @@ class PostView:
     """A post as a template shows it: whole (``html``, ``text``) or, where these are None, by its excerpt.
 
     ``picture`` is one that stands for it and that ``html`` does not show; ``language`` its own, where it is
-    another than the mail's; ``about`` its date, author and labels on one line.
+    another than the mail's; ``about`` its date, author and labels on one line. ``dated`` is not where it
+    stands under its day, which need not be told again.
     """
 
     title: str
@@ -54,6 +55,7 @@ class PostView:
     picture: Picture | None
     language: str | None
     about: str
+    dated: bool = True
 
 
 def legible(text: str) -> str:
@@ -80,7 +82,13 @@ def web_address(url: str | None) -> str | None:
 
 
 def views(
-    posts: Sequence[Post], *, site_url: str, timezone: str, spoken: Language, whole: bool
+    posts: Sequence[Post],
+    *,
+    site_url: str,
+    timezone: str,
+    spoken: Language,
+    whole: bool,
+    dated: bool = True,
 ) -> Iterator[PostView]:
     """The posts as the templates show them, each whole or by its excerpt."""
     extent = LONE_EXCERPT if len(posts) == 1 else EXCERPT
@@ -93,7 +101,7 @@ def views(
         )
         author = one_line(spoken.comma.join(name for name in post.authors if name.strip()), NAME_LENGTH)
         shown = mail_html(html) if whole else None
-        about = [spoken.date(post.published, timezone=timezone), author]
+        about = [spoken.date(post.published, timezone=timezone) if dated else "", author]
         about.append(spoken.comma.join(label.name for label in labels))
         yield PostView(
             title=one_line(post.title, TITLE_LENGTH) or spoken.gettext("Untitled"),
@@ -108,6 +116,7 @@ def views(
             picture=_picture(post, html, shown),
             language=post.language if post.language and post.language != spoken.tag else None,
             about=" · ".join(filter(None, about)),
+            dated=dated,
         )
 
 
