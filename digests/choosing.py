@@ -8,10 +8,10 @@ from typing import Any
 from digests.cadence import Cadence, CadenceError, check_at, parse_at, zone_name
 from digests.model import Digest
 from digests.offer import DigestError, check_language, reader_cadence
+from digests.shape import CONTENTS
 from digests.zones import zone
 from subscribers.model import Subscription
 
-CONTENTS = ("full", "summary")
 FORMS = ("html", "text")
 
 
