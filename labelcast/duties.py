@@ -93,7 +93,7 @@ class Duties:
 
     def _render(self, now: datetime) -> str:
         count = self._engine.render(now, enough=self._enough(), stopping=self._stopping)
-        return f"{count} editions rendered"
+        return f"{count} edition{'' if count == 1 else 's'} rendered"
 
     def _deliver(self, now: datetime) -> str | None:
         report = self._engine.deliver(

@@ -6,6 +6,7 @@ only root can have).
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -31,6 +32,8 @@ def main() -> None:
     options.add_argument("--events", type=int, default=12)
     options.add_argument("--database", choices=("sqlite", "postgresql", "both"), default="both")
     chosen = options.parse_args()
+    # So that what was begun is ended: workers, a database server, a disk.
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit("ended"))
     kinds = ("sqlite", "postgresql") if chosen.database == "both" else (chosen.database,)
     size = Size(readers=chosen.readers, events=chosen.events)
     for seed in range(chosen.first, chosen.first + chosen.seeds):
