@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select,
 from database.upsert import insert_new
 from digests.model import HAS_FAILED, IS_OPEN, WAITING, DeliveryState, allowance, delivery, digest, edition
 from digests.planning.agenda import IS_INSTANT, subscriptions
-from subscribers.model import subscription
+from subscribers.model import CHANGED, subscription
 
 # How much of a server's reply tells it from others: its codes, "550 5.7.26", not its queue's number.
 CODES_LENGTH = 10
@@ -136,7 +136,7 @@ def backlog(connection: Connection, now: datetime) -> Backlog:
     ).one()
     # The instant cadence has no slots: it notes there up to where it found too few posts.
     unplanned = subscriptions(func.min(subscription.c.next_slot)).where(
-        subscription.c.next_slot <= now, ~IS_INSTANT
+        subscription.c.next_slot > CHANGED, subscription.c.next_slot <= now, ~IS_INSTANT
     )
     slots = [slot for slot in (oldest, connection.execute(unplanned).scalar()) if slot is not None]
     return Backlog(due, max(now - min(slots), timedelta(0)) if slots else timedelta(0))

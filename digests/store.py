@@ -29,7 +29,7 @@ from digests.offer import (
     reader_rhythm,
 )
 from digests.shape import SHAPE, Shape, check_shape
-from subscribers.model import SubscriptionState, subscription
+from subscribers.model import CHANGED, SubscriptionState, subscription
 
 __all__ = [
     "DigestError",
@@ -177,7 +177,7 @@ def _rearm(connection: Connection, old: Digest, new: Digest) -> None:
             return
         # Without slots, it tells up to where there were too few posts.
         theirs &= func.coalesce(subscription.c.cadence, new.cadence) == Cadence.INSTANT
-    connection.execute(update(subscription).where(theirs).values(next_slot=None))
+    connection.execute(update(subscription).where(theirs).values(next_slot=CHANGED))
 
 
 def remove_digest(connection: Connection, slug: str, *, force: bool = False) -> int:

@@ -4,10 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, column, select, table
+from sqlalchemy import ColumnElement, Connection, Row, column, func, literal, select, table
 
+from database import UtcDateTime
 from subscribers.address import normalize
 from subscribers.model import (
+    CHANGED,
     Subscriber,
     SubscriberState,
     Subscription,
@@ -40,7 +42,10 @@ _SUBSCRIPTION = (
     subscription.c.monthday,
     subscription.c.timezone,
     subscription.c.window_start,
-    subscription.c.next_slot,
+    # One that is yet to be given is none.
+    func.nullif(subscription.c.next_slot, literal(CHANGED, UtcDateTime()), type_=UtcDateTime()).label(
+        "next_slot"
+    ),
     subscription.c.content,
     subscription.c.form,
     subscription.c.language,

@@ -1,7 +1,7 @@
 """Who reads what by email: subscribers, their subscriptions, their consent, and who is never written to."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from sqlalchemy import (
@@ -17,6 +17,10 @@ from sqlalchemy import (
 )
 
 from database import Identity, Json, UtcDateTime, metadata
+
+# In a slot's place: the next tick gives one of the rhythm there is now. (NULL would have it look for them
+# among all readers of instant mail, who have none.)
+CHANGED = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class SubscriberState(StrEnum):
@@ -126,7 +130,7 @@ subscription = Table(
     # The end of the last window that was covered, and the slot that ends the next; the windows between tile.
     # window_start is NULL until the first tick: then a new subscription is given its first window.
     # next_slot is NULL for the instant cadence: due as soon as there is news; or, while too few posts wait,
-    # it tells up to where the news was looked at.
+    # it tells up to where the news was looked at. CHANGED, for any: its rhythm is another now.
     Column("window_start", UtcDateTime),
     Column("next_slot", UtcDateTime),
     # When it was begun, or begun anew after it had ended. One that ended at that very instant never began: it
@@ -136,7 +140,7 @@ subscription = Table(
     UniqueConstraint("subscriber_id", "digest_id"),
     CheckConstraint("state IN ('active', 'ended')", name="state"),
 )
-Index("ix_subscription_due", subscription.c.state, subscription.c.next_slot)
+Index("ix_subscription_due", subscription.c.state, subscription.c.next_slot, subscription.c.window_start)
 
 consent = Table(
     "consent",

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, select, update
 
 from database.upsert import insert_new
-from subscribers.model import SubscriptionState, subscriber, subscription
+from subscribers.model import CHANGED, SubscriptionState, subscriber, subscription
 
 # What a reader may choose instead of the digest's own: when it comes, and how.
 RHYTHM = ("cadence", "minute", "weekday", "monthday", "timezone")
@@ -84,7 +84,7 @@ def subscribe(
     else:
         changes = {name: value for name, value in chosen.items() if value or value == 0}
         if any(changes.get(name, old[name]) != old[name] for name in RHYTHM):
-            changes["next_slot"] = next_slot
+            changes["next_slot"] = next_slot or CHANGED
     if changes:
         connection.execute(update(subscription).where(subscription.c.id == old["id"]).values(changes))
     kept: int = old["id"]
@@ -124,7 +124,7 @@ def change(connection: Connection, subscription_id: int, changes: Mapping[str, A
     mine = subscription.c.id == subscription_id
     old = connection.execute(select(subscription).where(mine)).mappings().one()
     if any(values.get(name, old[name]) != old[name] for name in RHYTHM):
-        values["next_slot"] = None
+        values["next_slot"] = CHANGED
     if values:
         connection.execute(update(subscription).where(mine).values(values))
 

@@ -128,7 +128,10 @@ def test_due_subscriptions_are_found_by_their_slots(
         planner.is_due(NOW)
         planner.plan(NOW)
     found = [line for line in plans if line.startswith(("SEARCH subscription", "SCAN subscription"))]
-    # Who has none, whose has come, and for whom there may be instant news: each asked once, then read.
-    assert len(found) == 8
+    # Who is new, whose rhythm changed, whose slot has come, and for whom there may be instant news, with and
+    # without a slot: each asked once, then read.
+    assert len(found) == 10
     assert all("INDEX ix_subscription_due (state=? AND next_slot" in line for line in found)
+    # However many have no slot: only those whose window is older than the news are looked at.
+    assert sum("next_slot=? AND window_start<?" in line for line in found) == 2
     assert not any("FOR ORDER BY" in line for line in plans)

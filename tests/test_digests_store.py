@@ -21,7 +21,8 @@ from digests.store import (
     update_digest,
 )
 from posts.rules import RuleError
-from subscribers.model import subscriber, subscription
+from subscribers.listing import list_subscribers
+from subscribers.model import CHANGED, subscriber, subscription
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(days=5)
@@ -225,7 +226,10 @@ def test_a_new_rhythm_takes_subscriptions_their_slot_but_not_their_window(connec
     update_digest(connection, "weekly", title="Each week")
     assert _slot(connection) == (NOW, LATER)
     update_digest(connection, "weekly", at="tue 08:00")
-    assert _slot(connection) == (NOW, None)
+    assert _slot(connection) == (NOW, CHANGED)
+    # To whoever looks it is none, until the next tick gives one.
+    (reader,) = list_subscribers(connection)
+    assert reader.subscriptions[0].next_slot is None
 
 
 def test_a_change_that_is_refused_changes_nothing(sqlite_connection: Connection) -> None:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Text, and_, case, cast, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, Text, and_, case, cast, func, select
 
 from digests.cadence import Cadence, Decision, Rhythm, decide, previous_slot
 from digests.model import Digest, digest
 from posts.store import latest_visible_at
-from subscribers.model import SubscriberState, SubscriptionState, subscriber, subscription
+from subscribers.model import CHANGED, SubscriberState, SubscriptionState, subscriber, subscription
 
 _INSTANT = timedelta(microseconds=1)
 # What this reader chose, or else the digest's own.
@@ -27,8 +27,9 @@ RHYTHM = (
     func.coalesce(subscription.c.monthday, digest.c.monthday).label("monthday"),
     func.coalesce(subscription.c.timezone, digest.c.timezone).label("timezone"),
 )
-# A subscription is given its first slot when it has none; the instant cadence has none ever, but a window.
-IS_UNARMED = and_(subscription.c.next_slot.is_(None), or_(subscription.c.window_start.is_(None), ~IS_INSTANT))
+# A subscription is given a window and a slot when it is new, and another slot when its rhythm has changed.
+IS_NEW = and_(subscription.c.next_slot.is_(None), subscription.c.window_start.is_(None))
+IS_CHANGED = subscription.c.next_slot == CHANGED
 # A pause that ended before the window began is of no more account: its readers are as the others.
 _PAUSED_UNTIL = case((subscription.c.paused_until > subscription.c.window_start, subscription.c.paused_until))
 _ALIKE = (
@@ -64,20 +65,12 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """How far the reading of what is due has come: in which way of being due, after which subscription."""
-
-    way: int = 0
-    after: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Batch:
-    """Some of what is due, of how many readers, and where to go on; None: that was all."""
+    """Some of what is due, of how many readers, and the way of being due to go on with; None: no more."""
 
     groups: tuple[Due, ...] = ()
     readers: int = 0
-    then: Place | None = None
+    then: int | None = None
 
 
 def is_anything_due(connection: Connection, now: datetime) -> bool:
@@ -86,29 +79,30 @@ def is_anything_due(connection: Connection, now: datetime) -> bool:
     Each is a question of its own: a range of the index of slots, however many subscriptions there are.
     """
     ways = _ways(now, latest_visible_at(connection, until=now))
-    questions = [subscriptions(subscription.c.id).where(IS_UNARMED), *(way.query() for way in ways)]
+    unarmed = (subscriptions(subscription.c.id).where(one) for one in (IS_NEW, IS_CHANGED))
+    questions = [*unarmed, *(way.query() for way in ways)]
     return any(connection.execute(query.limit(1)).first() is not None for query in questions)
 
 
 def due_batch(
-    connection: Connection, now: datetime, *, digests: Mapping[int, Digest], place: Place, limit: int
+    connection: Connection, now: datetime, *, digests: Mapping[int, Digest], way: int, limit: int
 ) -> Batch:
-    """The next due subscriptions from a place on, locked where rows can be locked: ``limit`` or fewer.
+    """The next due subscriptions, from a way of being due on, locked where rows can be locked.
 
-    They have to be moved on before the next are asked for: what was due and is no more is not met again.
+    ``limit`` or fewer. They have to be moved on before the next are asked for: what was due and is no more is
+    not met again.
     """
     newest = latest_visible_at(connection, until=now)
     groups: list[Due] = []
-    readers, after = 0, place.after
-    for number, way in enumerate(_ways(now, newest)):
-        if number < place.way:
+    readers = 0
+    for number, one in enumerate(_ways(now, newest)):
+        if number < way:
             continue
-        rows = connection.execute(_alike(way.query(after, *_ALIKE).limit(limit - readers))).all()
+        rows = connection.execute(_alike(one.query(*_ALIKE).limit(limit - readers))).all()
         groups += [_decided(connection, row, now, newest, digests[row.digest_id]) for row in rows]
         readers += sum(row.readers for row in rows)
         if readers == limit:
-            return Batch(tuple(groups), readers, Place(number, max(row.last for row in rows)))
-        after = 0
+            return Batch(tuple(groups), readers, number)
     return Batch(tuple(groups), readers)
 
 
@@ -120,7 +114,6 @@ def _alike(found: Select[Any]) -> Select[Any]:
         *alike,
         func.aggregate_strings(cast(locked.c.id, Text), ",").label("members"),
         func.count().label("readers"),
-        func.max(locked.c.id).label("last"),
     ).group_by(*alike)
 
 
@@ -151,17 +144,13 @@ def rhythm_of(row: Any) -> Rhythm:
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """A way of being due: by its order an index finds it, also the first few of a million."""
+    """A way of being due: a range of an index in its order, which who is moved on has left."""
 
     condition: ColumnElement[bool]
-    is_by_slot: bool
+    order: ColumnElement[datetime]
 
-    def query(self, after: int = 0, *columns: ColumnElement[Any]) -> Select[Any]:
-        found = subscriptions(subscription.c.id, *columns).where(self.condition)
-        if self.is_by_slot:
-            # Who is moved on has left this range.
-            return found.order_by(subscription.c.next_slot)
-        return found.where(subscription.c.id > after).order_by(subscription.c.id)
+    def query(self, *columns: ColumnElement[Any]) -> Select[Any]:
+        return subscriptions(subscription.c.id, *columns).where(self.condition).order_by(self.order)
 
 
 def _ways(now: datetime, newest: datetime | None) -> Iterator[_Way]:
@@ -169,11 +158,12 @@ def _ways(now: datetime, newest: datetime | None) -> Iterator[_Way]:
 
     For the instant cadence ``next_slot`` tells up to where the news was found too few to be sent.
     """
-    yield _Way(and_(subscription.c.next_slot <= now, ~IS_INSTANT), is_by_slot=True)
+    slot, window_start = subscription.c.next_slot, subscription.c.window_start
+    yield _Way(and_(slot <= now, ~IS_INSTANT), slot)
     if newest is not None:
-        is_news = and_(IS_INSTANT, subscription.c.window_start < newest)
-        yield _Way(and_(subscription.c.next_slot.is_(None), is_news), is_by_slot=False)
-        yield _Way(and_(subscription.c.next_slot < newest, is_news), is_by_slot=True)
+        is_news = and_(IS_INSTANT, window_start < newest)
+        yield _Way(and_(slot.is_(None), is_news), window_start)
+        yield _Way(and_(slot < newest, is_news), slot)
 
 
 def _decided(connection: Connection, row: Any, now: datetime, newest: datetime | None, its: Digest) -> Due:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from digests.cadence import first_window
-from digests.planning.agenda import IS_UNARMED, RHYTHM, rhythm_of, subscriptions
+from digests.planning.agenda import IS_CHANGED, IS_NEW, RHYTHM, rhythm_of, subscriptions
 from digests.planning.enlisting import Move, move
 from subscribers.model import subscriber, subscription
 
@@ -22,15 +22,14 @@ def arm(connection: Connection, now: datetime, *, limit: int) -> int:
     that (a rehearsal) counts it as made just before.
     """
     columns = (subscription.c.id, subscription.c.window_start, subscription.c.created_at)
-    query = (
-        subscriptions(*columns, subscriber.c.confirmed_at, *RHYTHM)
-        .where(IS_UNARMED)
-        .limit(limit)
-        .with_for_update(of=subscription, skip_locked=True)
-    )
-    rows = connection.execute(query).all()
-    move(connection, _moves(rows, now))
-    return len(rows)
+    query = subscriptions(*columns, subscriber.c.confirmed_at, *RHYTHM)
+    armed = 0
+    for one in (IS_NEW, IS_CHANGED):
+        found = query.where(one).limit(limit - armed).with_for_update(of=subscription, skip_locked=True)
+        rows = connection.execute(found).all()
+        move(connection, _moves(rows, now))
+        armed += len(rows)
+    return armed
 
 
 def _moves(rows: Iterable[Any], now: datetime) -> Iterator[Move]:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from database import Database
 from digests.cadence import Cadence, Fold, PassOver, Send, previous_slot
 from digests.model import Digest, NoMail
-from digests.planning.agenda import Due, Place, due_batch, is_anything_due
+from digests.planning.agenda import Due, due_batch, is_anything_due
 from digests.planning.arming import arm
 from digests.planning.enlisting import Entry, Move, enlist, move
 from digests.planning.freezing import EditionKey, Editions, Verdict, window_news
@@ -90,27 +90,25 @@ class Planner:
         The batches that are left when the process is ``stopping`` are due at the next start.
         """
         report = PlanReport()
-        place: Place | None = Place()
-        while place is not None and not stopping():
+        way: int | None = 0
+        while way is not None and not stopping():
             with self._database.write() as connection:
-                part, place = self._plan_batch(connection, now, place)
+                part, way = self._plan_batch(connection, now, way)
             report += part
-            if place is not None:
+            if way is not None:
                 time.sleep(self._breath)
         return report
 
-    def _plan_batch(
-        self, connection: Connection, now: datetime, place: Place
-    ) -> tuple[PlanReport, Place | None]:
-        """Plan for the next subscriptions; where to go on, or None when there are no more."""
+    def _plan_batch(self, connection: Connection, now: datetime, way: int) -> tuple[PlanReport, int | None]:
+        """Plan for the next subscriptions; the way of being due to go on with, or None: there are no more."""
         # Held to the end: no import may store news into a window while it is being closed.
         get_blog(connection, lock=True)
         # What becomes visible by now does so before a window that ends by now is closed.
         release_scheduled(connection, now=now)
         if arm(connection, now, limit=self._batch) == self._batch:
-            return PlanReport(), place
+            return PlanReport(), way
         digests = {one.id: one for one in list_digests(connection)}
-        batch = due_batch(connection, now, digests=digests, place=place, limit=self._batch)
+        batch = due_batch(connection, now, digests=digests, way=way, limit=self._batch)
         if not batch.readers:
             return PlanReport(), None
         aliases = label_aliases(connection)

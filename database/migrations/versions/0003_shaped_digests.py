@@ -30,6 +30,14 @@ def _subscribers() -> None:
         sa.Column("paused_until", UtcDateTime(), nullable=True),
     ):
         op.add_column("subscription", column)
+    op.drop_index("ix_subscription_due", "subscription")
+    op.create_index("ix_subscription_due", "subscription", ["state", "next_slot", "window_start"])
+    # What had lost its slot to a change of rhythm is marked as such now.
+    op.execute(
+        "UPDATE subscription SET next_slot = '1970-01-01T00:00:00.000000Z'"
+        " WHERE next_slot IS NULL AND window_start IS NOT NULL AND coalesce(cadence,"
+        " (SELECT digest.cadence FROM digest WHERE digest.id = subscription.digest_id)) <> 'instant'"
+    )
     with op.batch_alter_table("consent") as consent:
         consent.add_column(sa.Column("kind", sa.String(length=9), server_default="confirmed", nullable=False))
         consent.create_check_constraint(op.f("ck_consent_kind"), "kind IN ('asked', 'confirmed', 'claimed')")
