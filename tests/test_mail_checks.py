@@ -76,6 +76,7 @@ LACKING = {
     "css-at-media-prefers-color-scheme": "Gmail and Outlook darken mails by themselves",
     "css-border": "Outlook's double rule may be a single one",
     "css-color-scheme": "tells Apple Mail that there are dark colours of our own",
+    "css-display": "block, on phones: without it a dot may hang at a line's end",
     "css-display-none": "Outlook hides the preheader by mso-hide",
     "css-font-size": "Outlook: relative units alone are partly known; ours are pixels",
     "css-font-weight": "Outlook: numbers are bold from 600 on, which all of ours are",
