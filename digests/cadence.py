@@ -18,6 +18,7 @@ from digests.rhythm import At, Cadence, Rhythm, check_at, clock, describe, parse
 from digests.zones import CadenceError, zone, zone_name, zone_names
 
 __all__ = [
+    "MOMENT",
     "At",
     "Cadence",
     "CadenceError",
@@ -44,7 +45,8 @@ __all__ = [
 REMEMBERED = 8192
 
 _DAY = timedelta(days=1)
-_INSTANT = timedelta(microseconds=1)
+# The least time between two instants, as they are stored.
+MOMENT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,7 @@ def decide(
     if paused_until is not None and window_start < paused_until:
         if latest < paused_until:
             return PassOver(max(window_start, latest), coming)
-        window_start = max(window_start, previous_slot(rhythm, paused_until - _INSTANT))
+        window_start = max(window_start, previous_slot(rhythm, paused_until - MOMENT))
     if latest <= window_start or now - latest > max_lateness:
         return Fold(coming)
     return Send(window_start, latest, coming, folded=_next_slot(rhythm, window_start) < latest)
@@ -168,7 +170,7 @@ _next_slot = next_slot
 
 def _instantly(window_start: datetime, now: datetime, paused_until: datetime | None) -> Decision:
     """The decision for the instant cadence, where all until ``now`` is one window."""
-    start = window_start if paused_until is None else max(window_start, paused_until - _INSTANT)
+    start = window_start if paused_until is None else max(window_start, paused_until - MOMENT)
     if now > start:
         return Send(start, now, None, folded=False)
     return PassOver(now, None) if now > window_start else Wait()

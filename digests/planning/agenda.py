@@ -6,17 +6,16 @@ so that a million readers who chose among a few hundred things cost a few hundre
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Text, and_, case, cast, func, select
 
-from digests.cadence import Cadence, Decision, Rhythm, decide, previous_slot
+from digests.cadence import MOMENT, Cadence, Decision, Rhythm, decide, previous_slot
 from digests.model import Digest, digest
 from posts.store import latest_visible_at
 from subscribers.model import CHANGED, SubscriberState, SubscriptionState, subscriber, subscription
 
-_INSTANT = timedelta(microseconds=1)
 # What this reader chose, or else the digest's own.
 _CADENCE = func.coalesce(subscription.c.cadence, digest.c.cadence)
 IS_INSTANT: ColumnElement[bool] = _CADENCE == Cadence.INSTANT
@@ -174,7 +173,7 @@ def _decided(connection: Connection, row: Any, now: datetime, newest: datetime |
         until = newest or now
         if paused_until is not None:
             paused_until = _since_news(connection, paused_until)
-    start = row.window_start or previous_slot(rhythm, row.next_slot - _INSTANT)
+    start = row.window_start or previous_slot(rhythm, row.next_slot - MOMENT)
     decision = decide(
         rhythm,
         window_start=start,
@@ -189,5 +188,5 @@ def _decided(connection: Connection, row: Any, now: datetime, newest: datetime |
 
 def _since_news(connection: Connection, paused_until: datetime) -> datetime:
     """A pause's end moved back to just after the last news before it, where the others' windows start too."""
-    last = latest_visible_at(connection, until=paused_until - _INSTANT)
-    return paused_until if last is None else last + _INSTANT
+    last = latest_visible_at(connection, until=paused_until - MOMENT)
+    return paused_until if last is None else last + MOMENT

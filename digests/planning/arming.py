@@ -2,17 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
-from digests.cadence import first_window
+from digests.cadence import MOMENT, first_window
 from digests.planning.agenda import IS_CHANGED, IS_NEW, RHYTHM, rhythm_of, subscriptions
 from digests.planning.enlisting import Move, move
 from subscribers.model import subscriber, subscription
-
-_INSTANT = timedelta(microseconds=1)
 
 
 def arm(connection: Connection, now: datetime, *, limit: int) -> int:
@@ -37,7 +35,7 @@ def _moves(rows: Iterable[Any], now: datetime) -> Iterator[Move]:
     alike: dict[tuple[datetime, datetime | None], list[str]] = defaultdict(list)
     for row in rows:
         begun = max(row.created_at, row.confirmed_at or row.created_at)
-        start = first_window(rhythm_of(row), min(begun, now - _INSTANT))
+        start = first_window(rhythm_of(row), min(begun, now - MOMENT))
         alike[row.window_start or start.window_start, start.next_slot].append(str(row.id))
     for (window_start, next_slot), numbers in alike.items():
         yield Move(window_start, next_slot, ",".join(numbers))

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 
-from digests.cadence import Cadence, Rhythm, next_slot, previous_slot
+from digests.cadence import MOMENT, Cadence, Rhythm, next_slot, previous_slot
 from digests.model import DeliveryState, Digest, Edition, NoMail, delivery, edition
 from digests.planning.editions import news_of
 from digests.planning.freezing import no_mail
@@ -23,7 +23,6 @@ from posts.intake import release_scheduled
 from posts.model import Post
 from posts.store import get_posts
 
-_INSTANT = timedelta(microseconds=1)
 _DAY = timedelta(days=1)
 # A daily digest is foretold for so long; who asks for more is told of the last of these.
 MOST_WINDOWS = 400
@@ -52,7 +51,7 @@ def slot_on(day: date, rhythm: Rhythm) -> datetime:
     ends = datetime.combine(day + _DAY, time(), zone).astimezone(UTC)
     if rhythm.cadence is Cadence.INSTANT:
         return ends
-    slot = next_slot(rhythm, begins - _INSTANT)
+    slot = next_slot(rhythm, begins - MOMENT)
     return min(ends, slot)
 
 
@@ -119,7 +118,7 @@ def _window_start(
     covered = None if one is None else one.subscription.window_start
     if rhythm.cadence is Cadence.INSTANT:
         return covered if covered is not None and covered < at else at - _DAY
-    last = previous_slot(rhythm, at - _INSTANT)
+    last = previous_slot(rhythm, at - MOMENT)
     if one is None or covered is None or covered >= at:
         return last
     if covered > last:

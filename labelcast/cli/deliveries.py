@@ -3,7 +3,7 @@
 import typer
 
 from labelcast.cli import delivery_views
-from labelcast.cli.delivery_options import AsJson, Limit, Number, OfState, State, a_state
+from labelcast.cli.delivery_options import AsJson, Limit, Number, OfState, a_state
 from labelcast.cli.opening import moment, opened
 from labelcast.cli.output import answer_json, answer_table, say
 
@@ -64,19 +64,19 @@ def list_(
 @app.command("retry")
 def retry(context: typer.Context, *, number: Number = None) -> None:
     """Queue again what failed; it goes out at the next tick."""
-    _requeue(context, State.FAILED, number)
+    _requeue(context, "failed", number)
 
 
 @app.command("release")
 def release(context: typer.Context, *, number: Number = None) -> None:
     """Queue again what is in doubt; it goes out at the next tick, under the Message-ID it had."""
-    _requeue(context, State.IN_DOUBT, number)
+    _requeue(context, "in_doubt", number)
 
 
-def _requeue(context: typer.Context, state: State, number: int | None) -> None:
+def _requeue(context: typer.Context, state: str, number: int | None) -> None:
     from digests.deliveries import requeue
     from digests.model import DeliveryState
 
     with opened(context) as wiring, wiring.database.write() as connection:
-        count = requeue(connection, DeliveryState(state.value), number=number, now=moment(None))
+        count = requeue(connection, DeliveryState(state), number=number, now=moment(None))
     say(f"{count} deliveries queued again")

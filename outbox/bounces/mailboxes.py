@@ -10,7 +10,6 @@ from typing import BinaryIO
 from outbox.bounces.mail import MOST_BYTES, Mail, MailboxError
 
 _CHUNK = 64 * 1024
-_SEEN = ":2,S"
 
 
 Opened = AbstractContextManager[Iterator[Mail]]
