@@ -117,7 +117,9 @@ def open_database(url: str) -> Database:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise DatabaseUnavailable(f"database_url: {url!r} is no database address") from error
+        # It is not repeated: it may hold a password.
+        said = "is no database address: write sqlite:///… or postgresql+psycopg://…"
+        raise DatabaseUnavailable(f"database_url: {said}") from error
     if parsed.get_backend_name() == "sqlite":
         return Database(_sqlite(parsed))
     if parsed.drivername in {"postgresql", "postgres"}:
@@ -133,8 +135,12 @@ def open_database(url: str) -> Database:
 
 
 def _sqlite(url: URL) -> Engine:
+    # Readers' addresses are among what is stored: no error takes them into a log.
     engine = create_engine(
-        url, module=sqlite_driver(), connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+        url,
+        module=sqlite_driver(),
+        hide_parameters=True,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -145,6 +151,7 @@ def _postgresql(url: URL) -> Engine:
     return create_engine(
         url,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={"connect_timeout": CONNECT_SECONDS, "options": _POSTGRES_OPTIONS},
     )
 
