@@ -1,6 +1,7 @@
 """What a publisher does to labels: rename, merge, delete. Old names and addresses live on as aliases."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -11,6 +12,7 @@ from posts.labelbook import LabelBook
 from posts.labels import clean_name, label_key, slugify
 from posts.lookup import LabelIndex, load_labels, nearest_labels
 from posts.model import UNMET, Label, label, label_alias, post_label
+from posts.overrides import forget_label, merge_overrides
 from posts.privacy import apply_private_rules
 from posts.privaterules import PrivateRules
 from posts.revisions import bump_blog, bump_labels, bump_posts_of
@@ -21,20 +23,22 @@ class LabelError(LookupError):
     """A label that cannot be renamed, merged or deleted as asked; nothing was changed."""
 
 
-def rename_label(connection: Connection, old: str, new: str, *, now: datetime) -> Label:
-    """Give a label another name, which posts no longer vote on, and the address that goes with it.
+@dataclass(frozen=True, slots=True)
+class Renaming:
+    """A label as it is, and the name, key and slug that it would have."""
 
-    Its id and its feed's stay. Posts that go on writing the old name keep this label, and the old address
-    leads here. Raises ``LabelError`` when there is no such label or another one has, or once had, that name.
-    """
-    revision = get_blog(connection, lock=True).revision + 1
-    index = load_labels(connection)
-    found, name, key = _must_find(connection, index, old), clean_name(new), label_key(new)
+    label: Label
+    name: str
+    key: str
+    slug: str
+
+
+def plan_rename(connection: Connection, old: str, new: str) -> Renaming:
+    """What renaming would make of a label. Raises as ``rename_label``."""
+    index = load_labels(connection, [old, new])
+    found, name, key = must_find(connection, index, old), clean_name(new), label_key(new)
     if not key:
-        raise LabelError(f"label {found.name!r}: {new!r} is no name for a label")
-    if found.name == name:
-        _change(connection, found, name=name)
-        return found
+        raise LabelError(f"label {found.name!r}: {new[:80]!r} is no name for a label")
     former = index.old_keys.get(key)
     taken_by = index.by_key.get(key) or former
     if taken_by is not None and taken_by.id != found.id:
@@ -42,29 +46,51 @@ def rename_label(connection: Connection, old: str, new: str, *, now: datetime) -
         raise LabelError(
             f"label {found.name!r}: {said} called {name!r}; merge the two, or choose another name"
         )
+    is_same = key == label_key(found.name)
+    return Renaming(found, name, key, found.slug if is_same else _new_slug(connection, found, name, key))
+
+
+def _new_slug(connection: Connection, found: Label, name: str, key: str) -> str:
+    """Where the name was this label's before, or a deleted label's, its address comes with it."""
+    was = select(label_alias.c.slug).where(label_alias.c.key == key)
+    if (slug := connection.execute(was).scalar()) is not None:
+        return str(slug)
+    others = select(label.c.slug).where(label.c.id != found.id)
+    led = label_alias.c.slug.is_not(None) & label_alias.c.label_id.is_distinct_from(found.id)
+    slugs = connection.execute(others.union_all(select(label_alias.c.slug).where(led))).scalars()
+    used = {slug.casefold() for slug in slugs}
+    return slugify(name, taken=lambda candidate: candidate.casefold() in used)
+
+
+def rename_label(connection: Connection, old: str, new: str, *, now: datetime) -> Label:
+    """Give a label another name, which posts no longer vote on, and the address that goes with it.
+
+    Its id and its feed's stay. Posts that go on writing the old name keep this label, and the old address
+    leads here. Raises ``LabelError`` when there is no such label or another one has, or once had, that name.
+    """
+    revision = get_blog(connection, lock=True).revision + 1
+    planned = plan_rename(connection, old, new)
+    found, name = planned.label, planned.name
+    if found.name == name:
+        _change(connection, found, name=name)
+        return found
     touched = bump_posts_of(connection, {found.id}, changed_in=revision)
     authors = _authors_of(connection, found, now=now)
-    if key == label_key(found.name):
+    if planned.key == label_key(found.name):
         _change(connection, found, name=name)
     else:
-        _move(connection, index, found, name=name, key=key)
+        _move(connection, planned)
     _count(connection, touched, authors, now=now, public=found.is_met)
-    return load_labels(connection, [name]).by_key[key]
+    return load_labels(connection, [name]).by_key[planned.key]
 
 
-def _move(connection: Connection, index: LabelIndex, found: Label, *, name: str, key: str) -> None:
-    """Give a label another key and slug; those it had become an alias.
-
-    Where the name was this label's before, or a deleted label's, its address comes with it.
-    """
-    alias = connection.execute(select(label_alias.c.slug).where(label_alias.c.key == key)).scalar()
-    connection.execute(delete(label_alias).where(label_alias.c.key == key))
-    others = {slug for slug, leads in index.old_slugs.items() if leads is None or leads.id != found.id}
-    used = {slug.casefold() for slug in (*index.by_slug, *others) if slug != found.slug}
-    slug = alias or slugify(name, taken=lambda candidate: candidate.casefold() in used)
+def _move(connection: Connection, planned: Renaming) -> None:
+    """Give a label another key and slug; those it had become an alias."""
+    found, slug = planned.label, planned.slug
+    connection.execute(delete(label_alias).where(label_alias.c.key == planned.key))
     # An address this label had under yet another name: that name still leads here, without it.
     connection.execute(update(label_alias).where(label_alias.c.slug == slug).values(slug=None))
-    _change(connection, found, name=name, key=key, slug=slug)
+    _change(connection, found, name=planned.name, key=planned.key, slug=slug)
     _leave_alias(connection, found, slug=None if slug == found.slug else found.slug, to=found.id)
 
 
@@ -75,7 +101,7 @@ def merge_labels(connection: Connection, source: str, into: str, *, now: datetim
     """
     revision = get_blog(connection, lock=True).revision + 1
     index = load_labels(connection)
-    gone, stays = _must_find(connection, index, source), _must_find(connection, index, into)
+    gone, stays = must_find(connection, index, source), must_find(connection, index, into)
     if gone.id == stays.id:
         raise LabelError(f"label {gone.name!r}: {source!r} and {into!r} are one label already")
     touched = bump_posts_of(connection, {gone.id}, changed_in=revision)
@@ -90,6 +116,7 @@ def merge_labels(connection: Connection, source: str, into: str, *, now: datetim
     )
     connection.execute(update(post_label).where(post_label.c.label_id == gone.id).values(label_id=stays.id))
     merge_withdrawals(connection, gone.id, stays.id)
+    merge_overrides(connection, gone, stays)
     _retire(connection, gone, to=stays.id)
     _count(connection, touched - {gone.id}, authors, now=now, public=gone.is_met)
     return load_labels(connection, [stays.slug]).by_slug[stays.slug]
@@ -102,7 +129,7 @@ def delete_label(connection: Connection, name: str, *, now: datetime) -> Label:
     ``LabelError`` when there is no such label, or a private feed's rule names it.
     """
     revision = get_blog(connection, lock=True).revision + 1
-    gone = _must_find(connection, load_labels(connection), name)
+    gone = must_find(connection, load_labels(connection), name)
     if (private := PrivateRules(connection).naming(gone.id)) is not None:
         raise LabelError(
             f"label {gone.name!r}: the private feed {private!r} is made of it, and its posts would be for"
@@ -111,12 +138,14 @@ def delete_label(connection: Connection, name: str, *, now: datetime) -> Label:
     touched = bump_posts_of(connection, {gone.id}, changed_in=revision)
     authors = _authors_of(connection, gone, now=now)
     connection.execute(delete(post_label).where(post_label.c.label_id == gone.id))
+    forget_label(connection, gone)
     _retire(connection, gone, to=None)
     _count(connection, touched - {gone.id}, authors, now=now, public=gone.is_met)
     return gone
 
 
-def _must_find(connection: Connection, index: LabelIndex, name: str) -> Label:
+def must_find(connection: Connection, index: LabelIndex, name: str) -> Label:
+    """The label that a name means; raises ``LabelError`` with the nearest where it means none."""
     found = index.named(name)
     if found is not None:
         return found

@@ -76,6 +76,14 @@ class LabelBook:
             self._written[name] = self._find_or_make(name)
         return self._written[name]
 
+    def find(self, name: str) -> int | None:
+        """The label that a name leads to, now or once; none is made."""
+        return self._ids.get(label_key(name))
+
+    def name(self, label_id: int) -> str:
+        """What a label is called."""
+        return self._names[label_id]
+
     def _find_or_make(self, name: str) -> int | None:
         cleaned, key = clean_name(name), label_key(name)
         if not key:

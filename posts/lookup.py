@@ -137,6 +137,23 @@ def labels(connection: Connection, *, counted: bool = True) -> list[Label]:
     return sorted(found, key=lambda one: (one.name.casefold(), one.name))
 
 
+def labels_after(connection: Connection, key: str, *, limit: int) -> list[tuple[str, Label]]:
+    """Labels whose keys come after one, in the order of these, each with its key and its posts counted."""
+    query = _LABELS.where(label.c.key > key).order_by(label.c.key).limit(limit)
+    found = [(row.key, as_label(row)) for row in connection.execute(query)]
+    numbers = dict(_live_posts(connection, post_label.c.label_id.in_([one.id for _, one in found])))
+    return [(its, replace(one, posts=numbers.get(one.id, 0))) for its, one in found]
+
+
+def live_counts(connection: Connection, label_ids: Collection[int]) -> dict[int, int]:
+    """The number of live posts of each of these labels; one that has none is left out."""
+    wanted = sorted(label_ids)
+    if len(wanted) > BATCH:
+        # Counting all takes less than asking for so many.
+        return dict(_live_posts(connection))
+    return dict(_live_posts(connection, post_label.c.label_id.in_(wanted))) if wanted else {}
+
+
 def _live_posts(connection: Connection, *only: ColumnElement[bool]) -> Iterator[tuple[int, int]]:
     query = (
         select(post_label.c.label_id, func.count())

@@ -66,7 +66,7 @@ def fresh(new: CleanPost, *, now: datetime, is_private: bool = False) -> StoredP
         updated=new.updated,
         first_stored=now,
         visible_at=max(new.published, now),
-        state=_state(new.state, new.published, now, is_private=is_private),
+        state=state_of(new.state, new.published, now, is_private=is_private),
         was_withdrawn=False,
         source_hash=new.source_hash,
         notes=new.notes,
@@ -92,7 +92,7 @@ def merged(old: StoredPost, new: CleanPost, *, now: datetime, is_private: bool =
             notes=new.notes,
         )
     published = _published(old, new, now)
-    state = _state(new.state, published, now, is_private=is_private)
+    state = state_of(new.state, published, now, is_private=is_private)
     return StoredPost(
         url=new.url,
         title=new.title,
@@ -115,7 +115,8 @@ def merged(old: StoredPost, new: CleanPost, *, now: datetime, is_private: bool =
     )
 
 
-def _state(said: PostState, published: datetime, now: datetime, *, is_private: bool) -> PostState:
+def state_of(said: PostState, published: datetime, now: datetime, *, is_private: bool) -> PostState:
+    """How a post stands of which this is said, and that is published then."""
     if said is not PostState.LIVE:
         return said
     if published > now:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
+    DDL,
     Boolean,
     CheckConstraint,
     Column,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    event,
     true,
 )
 
@@ -196,6 +198,15 @@ post = Table(
 Index("ix_post_state_published", post.c.state, post.c.published.desc(), post.c.id.desc())
 Index("ix_post_state_updated", post.c.state, post.c.updated.desc(), post.c.id.desc())
 Index("ix_post_state_visible_at", post.c.state, post.c.visible_at)
+# Of any length: PostgreSQL keeps what it hashes to. It is told in words, for an option of PostgreSQL's would
+# have every command import what SQLAlchemy knows of it.
+URL_INDEX = {
+    "sqlite": "CREATE INDEX ix_post_url ON post (url)",
+    "postgresql": "CREATE INDEX ix_post_url ON post USING hash (url)",
+}
+for _dialect, _index in URL_INDEX.items():
+    _made = DDL(_index)  # type: ignore[no-untyped-call]
+    event.listen(post, "after_create", _made.execute_if(dialect=_dialect))
 Index("ix_post_changed_in", post.c.changed_in)
 Index("ix_post_edited_at", post.c.edited_at)
 Index("ix_post_withdrawn_at", post.c.withdrawn_at)
@@ -249,6 +260,22 @@ Index(
     post_label.c.live,
     post_label.c.published.desc(),
     post_label.c.post_id.desc(),
+)
+
+post_override = Table(
+    "post_override",
+    metadata,
+    Column("post_id", ForeignKey("post.id", ondelete="CASCADE"), primary_key=True),
+    # Held back by the publisher, whatever its source says of it.
+    Column("is_hidden", Boolean, nullable=False, default=False),
+    # What its source says of it meanwhile; NULL where it is not hidden.
+    Column("said", String(9)),
+    # Names of labels that it has though its source gives it none of them, and keys of those that it has not
+    # though its source does; JSON lists, sorted.
+    Column("added", Json, nullable=False),
+    Column("removed", Json, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    comment="what a publisher said of a post above what its source says",
 )
 
 fetched = Table(

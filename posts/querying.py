@@ -129,10 +129,10 @@ def newest_of_label(connection: Connection, label_id: int, *, limit: int) -> lis
     return list(connection.execute(_NEWEST_OF_LABEL, {"label_id": label_id, "count": limit}).scalars())
 
 
-def live_size(connection: Connection, label_id: int) -> int:
-    """The number of a label's live posts, counted no further than needed to compare."""
+def live_size(connection: Connection, label_id: int, *, at_most: int = _PROBE) -> int:
+    """The number of a label's live posts, counted no further than ``at_most``: what is needed to compare."""
     some = select(post_label.c.post_id).where(post_label.c.label_id == label_id, post_label.c.live == true())
-    return connection.execute(select(func.count()).select_from(some.limit(_PROBE).subquery())).scalar_one()
+    return connection.execute(select(func.count()).select_from(some.limit(at_most).subquery())).scalar_one()
 
 
 def condition(

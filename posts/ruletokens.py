@@ -7,9 +7,13 @@ KEYWORDS = frozenset({"and", "or", "not", "all"})
 
 _TOKEN = re.compile(r'\s*(?:(?P<bracket>[()])|(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<word>[^\s()"]+))', re.DOTALL)
 
+_HERE = re.compile(r'[()]|"|[^\s()"]+')
+# Characters of a rule on each side of the place that are shown with an error.
+_SHOWN = 200
+
 
 class RuleError(ValueError):
-    """A rule that does not parse; ``position`` is where, counted in characters from 0."""
+    """A rule that does not parse; ``position`` is where, counted in characters from 0, ``reason`` is why."""
 
     def __init__(self, reason: str, *, position: int, text: str) -> None:
         """Say the place as a person counts it, from 1, and what stands there."""
@@ -17,6 +21,18 @@ class RuleError(ValueError):
         place = f"at character {position + 1} ({here[0][:40]!r})" if here else "at its end"
         super().__init__(f"rule {text[:200]!r}, {place}: {reason}")
         self.position = position
+        self.reason = reason
+        self.text = text
+
+    def around(self) -> tuple[str, str, str]:
+        """The rule in three parts: what stands before the place, the word that stands there, and the rest.
+
+        Of a very long rule what is next to the place. There is no word at a rule's end.
+        """
+        before, here = self.text[: self.position], _HERE.match(self.text, self.position)
+        word = here[0] if here else ""
+        after = self.text[self.position + len(word) :]
+        return before[-_SHOWN:], word[:_SHOWN], (word[_SHOWN:] + after)[:_SHOWN]
 
 
 class Token(NamedTuple):

@@ -128,6 +128,11 @@ def clean_post(source: SourcePost, *, now: datetime) -> CleanPost | SkippedPost:
     return Sanitizer().clean(source, now=now)
 
 
+def permanent_id(uri: str | None, url: str | None) -> str | None:
+    """The id that a post is stored under whose source tells this id and this link; None if there is none."""
+    return _uri(uri, _url(url, []), [])
+
+
 def source_hash(source: SourcePost) -> str:
     """SHA-256 of what the source said of a post, before cleaning, and of the version of the cleaning.
 

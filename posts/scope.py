@@ -85,10 +85,12 @@ def count_in(
     *,
     published: Range = ALWAYS,
     updated: Range = ALWAYS,
+    at_most: int | None = None,
     index: LabelIndex | None = None,
 ) -> int:
-    """The number of a scope's posts, published and updated in these ranges."""
-    counted = selection(connection, scope, index=index, published=published, updated=updated).count()
+    """The number of a scope's posts, published and updated in these ranges; no more than ``at_most``."""
+    asked = selection(connection, scope, index=index, published=published, updated=updated)
+    counted = asked.count(at_most=at_most)
     return 0 if counted is None else connection.execute(counted).scalar_one()
 
 

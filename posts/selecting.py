@@ -100,10 +100,12 @@ class Selection:
         found = _ordered(selects[0], forward=forward).limit(limit)
         return found.offset(offset) if offset else found
 
-    def count(self) -> Select[int] | None:
-        """The number of the posts; None when there can be none."""
+    def count(self, *, at_most: int | None = None) -> Select[int] | None:
+        """The number of the posts, counted no further than ``at_most``; None when there can be none."""
         moments = self.moments()
-        return None if moments is None else select(func.count()).select_from(moments.subquery())
+        return (
+            None if moments is None else select(func.count()).select_from(moments.limit(at_most).subquery())
+        )
 
     def moments(self) -> Found | None:
         """Id and date of all the posts, in no order; None when there can be none."""

@@ -1,7 +1,7 @@
 """Cleaned posts into the tables: batch by batch, inside the one transaction of an import."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from posts.authors import Written
 from posts.labelbook import LabelBook
 from posts.merging import StoredPost, fresh, merged
 from posts.model import PostState, enclosures_of, post, post_label
+from posts.overrides import Overrides
 from posts.privacy import apply_private_rules
 from posts.sanitize import CleanPost
 from posts.search import index_texts
@@ -65,6 +66,7 @@ class PostWriter:
         self._connection = connection
         self._book = book
         self._now = now
+        self._overrides = Overrides(connection)
 
     def write(self, posts: Sequence[CleanPost]) -> None:
         """Insert what is new, update what its source has changed, leave the rest untouched."""
@@ -111,9 +113,13 @@ class PostWriter:
         rows, untied, tied = [], [], []
         written, texts = [], {}
         gone, back = [], []
+        by_hand = self._overrides.of(posts)
         for known in self._known(posts):
             old, new = known.stored, posts[known.id]
             ties = _merged_ties(known, new, named[known.id])
+            if (said := by_hand.get(known.id)) is not None:
+                ties = said.ties(ties, self._book)
+                new = replace(new, state=said.state(new.state))
             row = merged(old, new, now=self._now, is_private=self._book.is_private(ties))
             is_seen = not row.looks_like(old) or ties.keys() != known.ties.keys()
             revisions = {
@@ -134,6 +140,7 @@ class PostWriter:
                 texts[known.id] = (row.title, row.html)
             self.updated += is_seen
             self.unchanged += not is_seen
+        self._overrides.note(by_hand, posts)
         note_withdrawal(self._connection, gone)
         note_return(self._connection, back)
         self._connection.execute(_UPDATE, rows)
