@@ -47,16 +47,21 @@ Consents = Mapping[str | None, Agreed]
 
 
 def write_csv(
-    stream: TextIO, readers: Iterable[tuple[Subscriber, Consents, str | None]], *, newline: str = "\r\n"
+    stream: TextIO,
+    readers: Iterable[tuple[Subscriber, Consents, str | None]],
+    *,
+    newline: str = "\r\n",
+    heading: bool = True,
 ) -> int:
     """Write a line for each subscription, and for each subscriber without; return how many.
 
     With each subscriber come their consents and, of one who is suppressed, the reason. Those erased are left
     out. A cell that a spreadsheet would run as a formula begins with an apostrophe, which ``read_csv`` takes
-    off again. Open the stream with ``newline=""``.
+    off again. Open the stream with ``newline=""``. Without ``heading`` it goes on with a list begun before.
     """
     writer = csv.DictWriter(stream, COLUMNS, restval="", lineterminator=newline)
-    writer.writeheader()
+    if heading:
+        writer.writeheader()
     count = 0
     for line in _lines(readers):
         writer.writerow({name: guarded(cell) for name, cell in line.items() if cell})

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import BinaryIO, TextIO
 
 from subscribers.address import AddressError, normalize
@@ -34,18 +35,28 @@ def read_csv(stream: BinaryIO | TextIO, *, form: str = AUTO) -> Iterator[Row | B
     should not be kept.
     """
     try:
-        yield from _rows(_text(stream), form)
+        with _text(stream) as text:
+            yield from _rows(text, form)
     except UnicodeError as error:
         raise CsvError("the CSV is not in UTF-8: save it as `CSV UTF-8`") from error
 
 
-def _text(stream: BinaryIO | TextIO) -> TextIO:
-    """The stream as text, by its byte order mark."""
+@contextmanager
+def _text(stream: BinaryIO | TextIO) -> Iterator[TextIO]:
+    """The stream as text, by its byte order mark; it stays the caller's to close."""
     if isinstance(stream, io.TextIOBase):
-        return stream
+        yield stream
+        return
     buffered = io.BufferedReader(stream)  # type: ignore[type-var] # a BinaryIO is as good as a raw stream here
     encoding = _ENCODINGS.get(buffered.peek(2)[:2], "utf-8-sig")
-    return io.TextIOWrapper(buffered, encoding=encoding, newline="")
+    text = io.TextIOWrapper(buffered, encoding=encoding, newline="")
+    try:
+        yield text
+    finally:
+        # The caller may have closed it before.
+        with suppress(ValueError):
+            text.detach()
+            buffered.detach()
 
 
 def _rows(text: TextIO, form: str) -> Iterator[Row | BadRow]:
@@ -84,7 +95,9 @@ def _begun(text: TextIO) -> tuple[str, int, str]:
 
 def _lines(first: str, text: TextIO) -> Iterator[str]:
     yield first
-    yield from text
+    # `yield from` would close the text, which is not ours.
+    for line in text:  # noqa: UP028
+        yield line
 
 
 class _Columns:

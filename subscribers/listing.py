@@ -74,17 +74,22 @@ def list_subscribers(connection: Connection, *, state: SubscriberState | None = 
 
 
 def iterate_subscribers(
-    connection: Connection, *, state: SubscriberState | None = None, batch: int = BATCH
+    connection: Connection, *, state: SubscriberState | None = None, after: int = -1, batch: int = BATCH
 ) -> Iterator[Subscriber]:
-    """All subscribers (of one state, if given), in the order they came, so many in memory at a time."""
+    """All subscribers (of one state, if given), in the order they came, so many in memory at a time.
+
+    ``after`` is the number of one whom they come after.
+    """
     query = select(*_READER).order_by(subscriber.c.id).limit(batch)
     if state is not None:
         query = query.where(subscriber.c.state == state)
-    last = -1
+    last = after
     while readers := connection.execute(query.where(subscriber.c.id > last)).all():
         last = readers[-1].id
         its = subscription.c.subscriber_id
-        theirs = _subscriptions(connection, its.between(readers[0].id, last))
+        # Of few among many a range would hold all the others too.
+        mine = its.between(readers[0].id, last) if state is None else its.in_([row.id for row in readers])
+        theirs = _subscriptions(connection, mine)
         yield from (_subscriber(row, theirs) for row in readers)
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from sqlalchemy import (
+    DDL,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
 )
 
 from database import Identity, Json, UtcDateTime, metadata
@@ -106,6 +108,26 @@ subscriber = Table(
     Column("confirmed_at", UtcDateTime),
     CheckConstraint("state IN ('pending', 'confirmed', 'suppressed', 'erased')", name="state"),
 )
+Index("ix_subscriber_state", subscriber.c.state, subscriber.c.id)
+
+# What follows the @, by which readers are found: of an expression, so that nobody who writes an address can
+# forget it. Neither such an index nor PostgreSQL's for beginnings is one that SQLAlchemy can compare, so they
+# are told in words. SQLite's migrations that make the table anew have to make them anew too.
+DOMAIN = {
+    "sqlite": "substr(email_key, instr(email_key, '@') + 1)",
+    "postgresql": "split_part(email_key, '@', 2)",
+}
+FINDING = {
+    "sqlite": (f"CREATE INDEX ix_subscriber_domain ON subscriber ({DOMAIN['sqlite']})",),
+    "postgresql": (
+        f"CREATE INDEX ix_subscriber_domain ON subscriber ({DOMAIN['postgresql']}, id)",
+        "CREATE INDEX ix_subscriber_prefix ON subscriber (email_key text_pattern_ops)",
+    ),
+}
+for _dialect, _indexes in FINDING.items():
+    for _index in _indexes:
+        _made = DDL(_index)  # type: ignore[no-untyped-call]
+        event.listen(subscriber, "after_create", _made.execute_if(dialect=_dialect))
 
 subscription = Table(
     "subscription",
@@ -113,7 +135,7 @@ subscription = Table(
     Column("id", Identity, primary_key=True),
     Column("subscriber_id", ForeignKey("subscriber.id", ondelete="CASCADE"), nullable=False),
     # The digest's table stands on a floor above: named here, not imported.
-    Column("digest_id", ForeignKey("digest.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("digest_id", ForeignKey("digest.id", ondelete="CASCADE"), nullable=False),
     Column("state", String(6), nullable=False),
     # Label slugs, sorted, as a JSON list; empty: all of the digest's labels.
     Column("labels", Json, nullable=False),
@@ -140,6 +162,7 @@ subscription = Table(
     UniqueConstraint("subscriber_id", "digest_id"),
     CheckConstraint("state IN ('active', 'ended')", name="state"),
 )
+Index("ix_subscription_digest", subscription.c.digest_id, subscription.c.state, subscription.c.subscriber_id)
 Index("ix_subscription_due", subscription.c.state, subscription.c.next_slot, subscription.c.window_start)
 
 consent = Table(
@@ -166,3 +189,22 @@ suppression = Table(
     Column("at", UtcDateTime, nullable=False),
     comment="addresses that are never written to",
 )
+
+address_change = Table(
+    "address_change",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    Column("subscriber_id", ForeignKey("subscriber.id", ondelete="CASCADE"), nullable=False, index=True),
+    # Where they want mail to go; NULL once that is settled, either way.
+    Column("email", Text),
+    Column("asked_at", UtcDateTime, nullable=False),
+    # When each end said yes: who reads the old address, and who reads the new one.
+    Column("old_agreed_at", UtcDateTime),
+    Column("new_agreed_at", UtcDateTime),
+    Column("settled_at", UtcDateTime),
+    comment="readers who want their mail elsewhere",
+)
+
+# What nobody settled yet: there are few of these at any time.
+IS_OPEN = address_change.c.email.is_not(None)
+Index("ix_address_change_open", address_change.c.asked_at, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN)

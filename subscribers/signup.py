@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, delete, exists, func, or_, select
 
 from subscribers.consent import Consent, find_consent, record_consent
 from subscribers.model import (
@@ -14,6 +14,7 @@ from subscribers.model import (
     SubscriberState,
     SubscriptionState,
     consent,
+    subscriber,
     subscription,
 )
 from subscribers.store import add_subscriber, confirm, find, get_subscriber
@@ -116,6 +117,31 @@ def confirm_subscription(
         kind=ConsentKind.CONFIRMED,
     )
     return Confirmed(get_subscriber(connection, reader.id) or reader, asked.digest_id, is_new=True)
+
+
+def has_unanswered(connection: Connection, *, before: datetime) -> bool:
+    """Whether somebody was asked and never agreed, the last time before an instant."""
+    return connection.execute(_unanswered(before).limit(1)).first() is not None
+
+
+def forget_unanswered(connection: Connection, *, before: datetime, limit: int = 1000) -> int:
+    """Forget who was asked and never agreed, the last time before an instant; how many, ``limit`` at most.
+
+    Anybody may type an address into a form. Whom a list names stays, until somebody asks for them.
+    """
+    query = _unanswered(before).limit(limit).with_for_update(of=subscriber, skip_locked=True)
+    some = connection.execute(query).scalars().all()
+    if some:
+        connection.execute(delete(subscriber).where(subscriber.c.id.in_(some)))
+    return len(some)
+
+
+def _unanswered(before: datetime) -> Select[int]:
+    theirs = consent.c.subscriber_id == subscriber.c.id
+    was_asked = exists().where(theirs, consent.c.kind == ConsentKind.ASKED)
+    is_more = exists().where(theirs, or_(consent.c.kind != ConsentKind.ASKED, consent.c.at >= before))
+    never = (subscriber.c.state == SubscriberState.PENDING) & subscriber.c.confirmed_at.is_(None)
+    return select(subscriber.c.id).where(never, subscriber.c.created_at < before, was_asked, ~is_more)
 
 
 def _active(connection: Connection, subscriber_id: int, digest_id: int) -> int | None:

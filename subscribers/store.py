@@ -5,12 +5,13 @@ suppressed by hand, not before the publisher lifts that; one who was erased, onl
 never by a publisher's list.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
 from database.upsert import insert_new
-from subscribers.address import Address, normalize
+from subscribers.address import Address, address_key, normalize
 from subscribers.consent import blank_consents
 from subscribers.listing import (
     find,
@@ -18,7 +19,15 @@ from subscribers.listing import (
     iterate_subscribers,
     list_subscribers,
 )
-from subscribers.model import Subscriber, SubscriberState, subscriber, subscription, suppression
+from subscribers.model import (
+    IS_OPEN,
+    Subscriber,
+    SubscriberState,
+    address_change,
+    subscriber,
+    subscription,
+    suppression,
+)
 from subscribers.subscribing import CHOICES, SubscriberError, subscribe, unsubscribe, unsubscribe_all
 from subscribers.suppression import SuppressionReason, address_hash, find_suppression, lift_key
 
@@ -28,6 +37,7 @@ __all__ = [
     "confirm",
     "erase",
     "find",
+    "forget_person",
     "get_subscriber",
     "iterate_subscribers",
     "list_subscribers",
@@ -95,18 +105,48 @@ def erase(connection: Connection, email: str, *, now: datetime, salt: str) -> bo
     ).first()
     known = find_suppression(connection, address.key, salt=salt)
     if row is None:
+        if _forget_typed(connection, {address.key}, now=now):
+            return True
         if known is not None and known.reason is SuppressionReason.ERASED:
             return False
         raise SubscriberError(f"no subscriber has the address {address.email}: nothing to erase")
     values = {"hash": address_hash(address.key, salt=salt), "reason": SuppressionReason.ERASED, "at": now}
     insert_new(connection, suppression, values, returning=suppression.c.hash)
-    blank_consents(connection, row.id, addresses=(email.strip(), row.email, address.key))
-    unsubscribe_all(connection, row.id, now=now)
-    nothing = dict.fromkeys((*CHOICES, "paused_until")) | {"labels": []}
-    connection.execute(update(subscription).where(subscription.c.subscriber_id == row.id).values(nothing))
-    nobody = {"email": None, "email_key": None, "language": None, "state": SubscriberState.ERASED}
-    connection.execute(update(subscriber).where(subscriber.c.id == row.id).values(nobody))
+    forget_person(connection, row.id, addresses=(email.strip(), row.email, address.key), now=now)
     return True
+
+
+def forget_person(
+    connection: Connection, subscriber_id: int, *, addresses: tuple[str, ...], now: datetime
+) -> None:
+    """Take a person out of what is kept here: a row without an address stays.
+
+    ``addresses`` are all spellings of theirs: they are taken out of the words of consents, too, and of what
+    others asked to be changed to them.
+    """
+    blank_consents(connection, subscriber_id, addresses=addresses)
+    unsubscribe_all(connection, subscriber_id, now=now)
+    nothing = dict.fromkeys((*CHOICES, "paused_until")) | {"labels": []}
+    theirs = subscription.c.subscriber_id == subscriber_id
+    connection.execute(update(subscription).where(theirs).values(nothing))
+    _forget_typed(connection, {address_key(one) for one in addresses}, now=now, subscriber_id=subscriber_id)
+    nobody = {"email": None, "email_key": None, "language": None, "state": SubscriberState.ERASED}
+    connection.execute(update(subscriber).where(subscriber.c.id == subscriber_id).values(nobody))
+
+
+def _forget_typed(
+    connection: Connection, keys: Collection[str], *, now: datetime, subscriber_id: int | None = None
+) -> int:
+    """Settle the changes to these addresses that somebody asked for, and a reader's own; how many."""
+    change = address_change.c
+    waiting = connection.execute(select(change.id, change.subscriber_id, change.email).where(IS_OPEN))
+    theirs = [
+        one.id for one in waiting if one.subscriber_id == subscriber_id or address_key(one.email) in keys
+    ]
+    if theirs:
+        settled = update(address_change).where(change.id.in_(theirs))
+        connection.execute(settled.values(email=None, settled_at=now))
+    return len(theirs)
 
 
 def _check_suppression(connection: Connection, address: Address, *, salt: str, asked_anew: bool) -> bool:

@@ -3,6 +3,7 @@
 import hmac
 import re
 from collections.abc import Sequence
+from datetime import date
 from hashlib import sha256
 
 from itsdangerous import Signer, base64_decode
@@ -11,6 +12,8 @@ _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _NUMBER = re.compile(r"0|[1-9a-z][0-9a-z]{0,12}")
 _LONGEST = 60
 _LARGEST = 2**63 - 1
+# The last day of the calendar is number 3,652,059.
+_DAY_BITS = 22
 
 
 class TokenSigner:
@@ -59,6 +62,19 @@ class TokenSigner:
         if purpose not in self._signers:
             self._signers[purpose] = tuple(_signer(key, f"labelcast.{purpose}") for key in self._keys)
         return self._signers[purpose]
+
+
+def dated(number: int, day: date) -> int:
+    """A number below 2^41 and a day as one number, for a token that is to be good for some days only."""
+    return number << _DAY_BITS | day.toordinal()
+
+
+def undated(number: int) -> tuple[int, date] | None:
+    """The number and the day in one; None where there is no such day."""
+    ordinal = number & ((1 << _DAY_BITS) - 1)
+    if not 1 <= ordinal <= date.max.toordinal():
+        return None
+    return number >> _DAY_BITS, date.fromordinal(ordinal)
 
 
 def _signer(key: str, salt: str) -> Signer:
