@@ -6,7 +6,8 @@ autumn fold repeats is its first occurrence. So each local day, week or month ha
 
 A **window** is ``(window_start, window_end]``. A subscription's windows end at slots, and tile: each starts
 where the last ended. A reader who pauses is sent nothing for the slots before the pause ends; the first slot
-from then on has its ordinary window, which starts at the slot before it.
+from then on has its ordinary window, which starts at the slot before it. A digest that is held loses nothing:
+its slots go by and the windows stay open. An **extra slot** ends the windows that are open once, between two.
 """
 
 from calendar import monthrange
@@ -24,6 +25,7 @@ __all__ = [
     "CadenceError",
     "Decision",
     "Fold",
+    "Hold",
     "PassOver",
     "Rhythm",
     "Send",
@@ -78,6 +80,13 @@ class Fold:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """The digest itself is held: keep ``window_start`` and be looked at again at ``next_slot``."""
+
+    next_slot: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PassOver:
     """The reader pauses: nothing of what came until ``window_start`` is sent; be due at ``next_slot``."""
 
@@ -90,7 +99,7 @@ class Wait:
     """Nothing is due yet."""
 
 
-Decision = Send | Fold | PassOver | Wait
+Decision = Send | Fold | Hold | PassOver | Wait
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -137,6 +146,8 @@ def decide(
     now: datetime,
     max_lateness: timedelta,
     paused_until: datetime | None = None,
+    extra: datetime | None = None,
+    held: bool = False,
 ) -> Decision:
     """What to do at ``now`` for a subscription whose last window ended at ``window_start``.
 
@@ -149,12 +160,19 @@ def decide(
 
     Slots before ``paused_until`` are passed over, and for the instant cadence the news from before it. The
     window of the first slot from then on starts at the slot before it, whether ticks came meanwhile or not.
+
+    ``extra`` is one more slot, of the digest's and not of its rhythm; who pauses at that instant has it not.
+    While the digest is ``held`` nothing is sent and no window ends.
     """
     if rhythm.cadence is Cadence.INSTANT:
-        return _instantly(window_start, now, paused_until)
+        return Hold(now) if held else _instantly(window_start, now, paused_until)
     if next_slot is not None and now < next_slot:
         return Wait()
     latest, coming = previous_slot(rhythm, now), _next_slot(rhythm, now)
+    if held:
+        return Hold(coming)
+    if extra is not None and latest < extra <= now and (paused_until is None or paused_until <= extra):
+        latest = extra
     if paused_until is not None and window_start < paused_until:
         if latest < paused_until:
             return PassOver(max(window_start, latest), coming)

@@ -1,19 +1,23 @@
 """The operator's view of the ledger: what went to whom, and sending again what failed or is in doubt."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select, update
 
-from digests.model import WAITING, DeliveryState, bounce, delivery, digest, edition
+from digests.model import IS_UNSENT, WAITING, DeliveryState, bounce, delivery, digest, edition
+from digests.sending.due import domain_of
 from subscribers.model import subscriber
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A delivery as listed. ``email`` is None once the reader was erased; ``reply`` is the last one."""
+    """A delivery as listed. ``email`` is None once the reader was erased; ``reply`` is the last one.
+
+    ``place`` is where it stands in its list: those after it are ``before`` that.
+    """
 
     id: int
     email: str | None
@@ -26,6 +30,8 @@ class Delivered:
     due_at: datetime
     reply: str | None
     updated_at: datetime
+    subscriber: int
+    place: int
 
 
 def list_deliveries(
@@ -33,9 +39,14 @@ def list_deliveries(
     *,
     state: DeliveryState | None = None,
     number: int | None = None,
+    before: int | None = None,
     limit: int | None = None,
 ) -> Iterator[Delivered]:
-    """Deliveries, newest first, of one state or one edition where asked."""
+    """Deliveries, newest first, of one state or one edition where asked; an edition's by readers' numbers.
+
+    ``before`` is the ``place`` of one to go on behind. Each list is in the order of an index.
+    """
+    place = delivery.c.id if number is None else delivery.c.subscriber_id
     query: Select[Any] = (
         select(
             delivery.c.id,
@@ -49,16 +60,23 @@ def list_deliveries(
             delivery.c.due_at,
             delivery.c.reply,
             delivery.c.updated_at,
+            delivery.c.subscriber_id.label("subscriber"),
+            place.label("place"),
         )
         .join(subscriber, subscriber.c.id == delivery.c.subscriber_id)
         .join(edition, edition.c.id == delivery.c.edition_id)
         .join(digest, digest.c.id == edition.c.digest_id)
-        .order_by(delivery.c.id.desc())
+        .order_by(place.desc())
     )
     if state is not None:
         query = query.where(delivery.c.state == state)
+    if state is not None and state is not DeliveryState.SENT:
+        # Most were sent: of the rest there is an index.
+        query = query.where(IS_UNSENT)
     if number is not None:
         query = query.where(delivery.c.edition_id == number)
+    if before is not None:
+        query = query.where(place < before)
     for row in connection.execute(query.limit(limit)):
         yield Delivered(**{**row._mapping, "state": DeliveryState(row.state)})  # noqa: SLF001 - the row as a mapping
 
@@ -69,19 +87,35 @@ def count_states(connection: Connection) -> dict[DeliveryState, int]:
     return {DeliveryState(state): count for state, count in connection.execute(query)}
 
 
-def requeue(connection: Connection, state: DeliveryState, *, number: int | None = None, now: datetime) -> int:
+def requeue(
+    connection: Connection,
+    state: DeliveryState,
+    *,
+    number: int | None = None,
+    only: Sequence[int] | None = None,
+    now: datetime,
+) -> int:
     """Queue again what failed (``deliveries retry``) or is in doubt (``release``); return how many.
 
-    They keep their Message-ID, and the days until they are given up start anew. Of all, or of one edition.
+    They keep their Message-ID, and the days until they are given up start anew. Of all, or of one edition;
+    ``only`` those of these numbers.
     """
     if state not in {DeliveryState.FAILED, DeliveryState.IN_DOUBT}:
         raise ValueError(f"only what failed or is in doubt is sent again, not what is {state}")
-    step = update(delivery).where(delivery.c.state == state)
+    step = update(delivery).where(IS_UNSENT, delivery.c.state == state)
+    if only is not None:
+        step = step.where(delivery.c.id.in_(only))
     if number is not None:
         step = step.where(delivery.c.edition_id == number)
     # Due since it was entered, so that the next tick takes it up, whatever instant that is told.
     values = {"state": DeliveryState.QUEUED, "due_at": delivery.c.created_at, "tried_at": None}
     return connection.execute(step.values(**values, updated_at=now)).rowcount
+
+
+def redirect_reader(connection: Connection, subscriber_id: int, email: str) -> None:
+    """What waits for a reader goes to another address now: it falls under the limits of that one's domain."""
+    waits = (delivery.c.subscriber_id == subscriber_id) & delivery.c.state.in_(WAITING)
+    connection.execute(update(delivery).where(waits).values(domain=domain_of(email)))
 
 
 def forget_reader(connection: Connection, subscriber_id: int, *, now: datetime) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -51,7 +52,8 @@ class Digest:
     ``weekday`` (0 is Monday), ``monthday`` (1 to 31, the last day where a month is shorter) and ``timezone``
     holds for every reader who has not picked another of ``cadences``. ``content`` is ``full`` or ``summary``.
     It waits until it has ``min_posts``; how it shows them: ``Options``. ``introduction``, pinned at
-    ``introduced_at``, stands in each reader's next edition.
+    ``introduced_at``, stands in each reader's next edition. Since ``paused_at`` nothing comes due (None: it
+    does); ``send_at`` is the last instant that its publisher had it sent at, beside its slots.
     """
 
     id: int
@@ -76,6 +78,8 @@ class Digest:
     grouping: str = "none"
     introduction: str | None = None
     introduced_at: datetime | None = None
+    paused_at: datetime | None = None
+    send_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +146,12 @@ digest = Table(
     # The publisher's words for each reader's next edition, and since when they are pinned.
     Column("introduction", Text),
     Column("introduced_at", UtcDateTime),
+    # Since when nothing of it comes due.
+    Column("paused_at", UtcDateTime),
+    # When it was last told to be sent beside its slots.
+    Column("send_at", UtcDateTime),
+    # Its subscriptions are called up to be looked at: those of later subscribers than this; NULL: none is.
+    Column("call_after", BigInteger),
     CheckConstraint("cadence IN ('instant', 'daily', 'weekly', 'monthly')", name="cadence"),
 )
 
@@ -262,6 +272,18 @@ Index(
     delivery.c.edition_id,
     sqlite_where=HAS_FAILED,
     postgresql_where=HAS_FAILED,
+)
+
+# What did not end well, or not yet, by edition: the publisher's pages count it, and what is left was sent.
+UNSENT = tuple(state for state in DeliveryState if state is not DeliveryState.SENT)
+IS_UNSENT = delivery.c.state != bindparam("sent", DeliveryState.SENT.value, literal_execute=True)
+Index(
+    "ix_delivery_unsent",
+    delivery.c.state,
+    delivery.c.edition_id,
+    delivery.c.id,
+    sqlite_where=IS_UNSENT,
+    postgresql_where=IS_UNSENT,
 )
 
 bounce = Table(

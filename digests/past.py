@@ -5,15 +5,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, and_, exists, func, or_, select, true
 
 from digests.cadence import previous_slot
 from digests.model import IS_UNRENDERED, Digest, digest, edition, edition_post
 from digests.rhythm import Cadence
 from digests.store import reader_rhythm
-from posts.model import PostState, post
+from posts.model import PostState, post, post_override
 
 _IS_MAILED = and_(edition.c.message.is_not(None), edition.c.reason.is_(None))
+# Read by some only, or, by the publisher's hand, by nobody.
+_IS_WITHHELD = or_(
+    post.c.state == PostState.PRIVATE.value,
+    exists().where(post_override.c.post_id == post.c.id, post_override.c.is_hidden == true()),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +48,13 @@ class PastEdition:
 
 @dataclass(frozen=True, slots=True)
 class MailedEdition:
-    """An edition that was mailed; ``is_private`` once a post of it may be read by some readers only."""
+    """An edition that was mailed; ``is_private`` once a post of it may be read by some only, or by none."""
 
     id: int
     digest: str
     rendered_at: datetime
     subject: str | None
+    window_end: datetime
     is_private: bool
 
 
@@ -66,7 +72,7 @@ def archive_state(connection: Connection, its: Digest) -> tuple[object, ...]:
 def listed_editions(connection: Connection, its: Digest) -> list[int]:
     """The numbers of the editions that a digest's archive lists, newest first (see ``tiled``).
 
-    One with a post that is private now is not among them.
+    One with a post that is private now, or hidden by hand, is not among them.
     """
     query = select(
         edition.c.id,
@@ -120,7 +126,7 @@ def past_editions(connection: Connection, numbers: Sequence[int]) -> list[PastEd
 def mailed_edition(connection: Connection, slug: str, number: int) -> MailedEdition | None:
     """An edition of the digest of that slug as it was mailed; None when it was not, or is another's."""
     query = (
-        select(edition.c.id, digest.c.slug, edition.c.rendered_at, edition.c.subject)
+        select(edition.c.id, digest.c.slug, edition.c.rendered_at, edition.c.subject, edition.c.window_end)
         .join(digest, digest.c.id == edition.c.digest_id)
         .where(edition.c.id == number, digest.c.slug == slug, _IS_MAILED)
     )
@@ -128,7 +134,7 @@ def mailed_edition(connection: Connection, slug: str, number: int) -> MailedEdit
     if row is None:
         return None
     private = select(post.c.id).join(edition_post, edition_post.c.post_id == post.c.id)
-    mine = private.where(edition_post.c.edition_id == number, post.c.state == PostState.PRIVATE.value)
+    mine = private.where(edition_post.c.edition_id == number, _IS_WITHHELD)
     return MailedEdition(*row, is_private=connection.execute(mine.limit(1)).first() is not None)
 
 
@@ -156,16 +162,19 @@ def _private_editions(connection: Connection, its: Digest) -> set[int]:
         select(edition_post.c.edition_id)
         .join(post, post.c.id == edition_post.c.post_id)
         .join(edition, edition.c.id == edition_post.c.edition_id)
-        .where(edition.c.digest_id == its.id, post.c.state == PostState.PRIVATE.value)
+        .where(edition.c.digest_id == its.id, _IS_WITHHELD)
         .distinct()
     )
     return set(connection.execute(query).scalars())
 
 
 def _is_slot(its: Digest, end: datetime) -> bool:
-    """Whether a window ends where the digest's own do; those of the instant cadence end anywhere."""
+    """Whether a window ends where the digest's own do; those of the instant cadence end anywhere.
+
+    When it was last sent beside its slots is one too; what was sent so before stands in where it fits.
+    """
     rhythm = reader_rhythm(its)
-    return rhythm.cadence is Cadence.INSTANT or previous_slot(rhythm, end) == end
+    return rhythm.cadence is Cadence.INSTANT or end in {previous_slot(rhythm, end), its.send_at}
 
 
 def _one_an_end(its: Digest, found: Sequence[Candidate]) -> list[Candidate]:
@@ -179,7 +188,8 @@ def _one_an_end(its: Digest, found: Sequence[Candidate]) -> list[Candidate]:
 
 def _before(its: Digest, end: datetime) -> datetime:
     """The digest's slot before the one at ``end``."""
-    return previous_slot(reader_rhythm(its), end - timedelta(microseconds=1))
+    slot = previous_slot(reader_rhythm(its), end - timedelta(microseconds=1))
+    return slot if its.send_at is None or its.send_at >= end else max(slot, its.send_at)
 
 
 def _without_overlap(taken: Sequence[Candidate], found: Iterable[Candidate]) -> list[Candidate]:

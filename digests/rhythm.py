@@ -124,6 +124,11 @@ def describe(rhythm: Rhythm) -> str:
     return f"{rhythm.cadence}, {day}{clock(rhythm.minute)} {zone(rhythm.timezone).key}"
 
 
+def describe_to_readers(rhythm: Rhythm) -> str:
+    """A rhythm for readers, who do not know a cadence's name: ``as soon as there is news``."""
+    return "as soon as there is news" if rhythm.cadence is Cadence.INSTANT else describe(rhythm)
+
+
 def _weekday(word: str) -> int | None:
     """The weekday that a word of three letters or more begins."""
     if len(word) < 3:

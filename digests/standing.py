@@ -1,13 +1,24 @@
 """How the mail stands: per edition, per answer of the servers, and how far it is behind."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, update
 
 from database.upsert import insert_new
-from digests.model import HAS_FAILED, IS_OPEN, WAITING, DeliveryState, allowance, delivery, digest, edition
+from digests.model import (
+    HAS_FAILED,
+    IS_OPEN,
+    IS_UNSENT,
+    UNSENT,
+    WAITING,
+    DeliveryState,
+    allowance,
+    delivery,
+    digest,
+    edition,
+)
 from digests.planning.agenda import IS_INSTANT, subscriptions
 from subscribers.model import CHANGED, subscription
 
@@ -58,9 +69,18 @@ class Backlog:
 
 
 def edition_standings(
-    connection: Connection, *, slug: str | None = None, number: int | None = None, limit: int = RECENT
+    connection: Connection,
+    *,
+    slug: str | None = None,
+    number: int | None = None,
+    numbers: Collection[int] | None = None,
+    before: int | None = None,
+    limit: int = RECENT,
 ) -> list[EditionStanding]:
-    """The newest editions, of one digest or just one where asked, with their deliveries counted."""
+    """The newest editions, of one digest or just one where asked, with their deliveries counted.
+
+    ``numbers`` are those that may be among them; ``before`` is the number of one that they are older than.
+    """
     columns = (
         edition.c.id,
         digest.c.slug,
@@ -77,8 +97,12 @@ def edition_standings(
         query = query.where(digest.c.slug == slug)
     if number is not None:
         query = query.where(edition.c.id == number)
+    if numbers is not None:
+        query = query.where(edition.c.id.in_(numbers))
+    if before is not None:
+        query = query.where(edition.c.id < before)
     rows = connection.execute(query.order_by(edition.c.id.desc()).limit(limit)).all()
-    counted = _counted(connection, [row.id for row in rows])
+    counted = count_by_edition(connection, {row.id: row.readers for row in rows if row.reason is None})
     return [
         EditionStanding(
             row.id,
@@ -187,13 +211,23 @@ def mark_alerted(connection: Connection, numbers: Sequence[int], *, now: datetim
     connection.execute(update(edition).where(mine).values(alerted_at=now))
 
 
-def _counted(connection: Connection, numbers: Sequence[int]) -> dict[int, dict[DeliveryState, int]]:
+def count_by_edition(
+    connection: Connection, readers: Mapping[int, int]
+) -> dict[int, dict[DeliveryState, int]]:
+    """How many deliveries stand in each state, by edition; ``readers`` is how many each edition is for.
+
+    Those that were sent are not gone through: they are all but the others, which have an index.
+    """
     query = (
         select(delivery.c.edition_id, delivery.c.state, func.count())
-        .where(delivery.c.edition_id.in_(numbers))
-        .group_by(delivery.c.edition_id, delivery.c.state)
+        .where(IS_UNSENT, delivery.c.state.in_(UNSENT), delivery.c.edition_id.in_(list(readers)))
+        .group_by(delivery.c.state, delivery.c.edition_id)
     )
-    found: dict[int, dict[DeliveryState, int]] = {}
-    for number, state, count in connection.execute(query):
-        found.setdefault(number, {})[DeliveryState(state)] = count
+    found: dict[int, dict[DeliveryState, int]] = {number: {} for number in readers}
+    for number, state, count in connection.execute(query) if readers else ():
+        found[number][DeliveryState(state)] = count
+    for number, states in found.items():
+        sent = readers[number] - sum(states.values())
+        if sent > 0:
+            states[DeliveryState.SENT] = sent
     return found

@@ -9,7 +9,7 @@ from typing import Any, Unpack
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from digests.cadence import At, Cadence, check_at, parse_at, zone_name
-from digests.model import Digest, digest
+from digests.model import Digest, digest, edition
 from digests.offer import (
     LEAST_LATENESS,
     MAX_AGE,
@@ -99,9 +99,13 @@ def add_digest(
     return replace(made, id=connection.execute(statement).scalar_one())
 
 
-def find_digest(connection: Connection, slug: str) -> Digest | None:
-    """The digest of that slug, or None."""
-    row = connection.execute(select(digest).where(digest.c.slug == slug)).first()
+def find_digest(connection: Connection, slug: str, *, lock: bool = False) -> Digest | None:
+    """The digest of that slug, or None. ``lock``: nobody else changes it until this transaction ends."""
+    if "\0" in slug:
+        # Whoever asks may be a stranger, and PostgreSQL takes it for a fault of ours.
+        return None
+    query = select(digest).where(digest.c.slug == slug)
+    row = connection.execute(query.with_for_update(key_share=True) if lock else query).first()
     return None if row is None else _digest(row)
 
 
@@ -180,6 +184,13 @@ def _rearm(connection: Connection, old: Digest, new: Digest) -> None:
     connection.execute(update(subscription).where(theirs).values(next_slot=CHANGED))
 
 
+def count_editions(connection: Connection, its: Digest, *, most: int = 1000) -> int:
+    """How many editions a digest has, counted up to ``most``."""
+    some = select(edition.c.id).where(edition.c.digest_id == its.id).limit(most).subquery()
+    number: int = connection.execute(select(func.count()).select_from(some)).scalar_one()
+    return number
+
+
 def remove_digest(connection: Connection, slug: str, *, force: bool = False) -> int:
     """Remove a digest with its subscriptions, editions and ledger; return how many subscriptions it had.
 
@@ -216,9 +227,10 @@ def _changed_day(text: str | None, old: Digest, offered: Sequence[Cadence]) -> A
 
 
 def _values(its: Digest) -> dict[str, Any]:
-    """The row's columns, but for its number."""
+    """The row's columns, but for its number and what only ``planning.calling`` sets."""
     values = {field.name: getattr(its, field.name) for field in fields(its)}
-    del values["id"]
+    for name in ("id", "paused_at", "send_at"):
+        del values[name]
     values["cadences"] = list(its.cadences)
     values["max_age_seconds"] = int(values.pop("max_age").total_seconds())
     values["max_lateness_seconds"] = int(values.pop("max_lateness").total_seconds())
@@ -244,5 +256,7 @@ def _digest(row: Row[Any]) -> Digest:
         created_at=row.created_at,
         introduction=row.introduction,
         introduced_at=row.introduced_at,
+        paused_at=row.paused_at,
+        send_at=row.send_at,
         **{name: getattr(row, name) for name in SHAPE},
     )

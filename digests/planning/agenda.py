@@ -4,12 +4,12 @@ They are read as groups of readers who are alike in all that planning looks at: 
 so that a million readers who chose among a few hundred things cost a few hundred decisions.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Text, and_, case, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Text, and_, case, cast, func, select
 
 from digests.cadence import MOMENT, Cadence, Decision, Rhythm, decide, previous_slot
 from digests.model import Digest, digest
@@ -97,7 +97,8 @@ def due_batch(
     for number, one in enumerate(_ways(now, newest)):
         if number < way:
             continue
-        rows = connection.execute(_alike(one.query(*_ALIKE).limit(limit - readers))).all()
+        found = one.query(*_ALIKE).limit(limit - readers)
+        rows = connection.execute(_alike(found.with_for_update(of=subscription, skip_locked=True))).all()
         groups += [_decided(connection, row, now, newest, digests[row.digest_id]) for row in rows]
         readers += sum(row.readers for row in rows)
         if readers == limit:
@@ -105,13 +106,19 @@ def due_batch(
     return Batch(tuple(groups), readers)
 
 
+def readers_alike(connection: Connection, its: Digest, *, limit: int) -> Sequence[Row[Any]]:
+    """So many readers of a digest at most, in groups with the columns of ``Due``, whether due or not."""
+    query = subscriptions(subscription.c.id, *_ALIKE).where(subscription.c.digest_id == its.id)
+    return connection.execute(_alike(query.order_by(subscription.c.subscriber_id).limit(limit))).all()
+
+
 def _alike(found: Select[Any]) -> Select[Any]:
-    """The subscriptions that a query finds, locked, in groups."""
-    locked = found.with_for_update(of=subscription, skip_locked=True).subquery("due")
-    alike = [locked.c[column.name] for column in _ALIKE]
+    """The subscriptions that a query finds, in groups."""
+    due = found.subquery("due")
+    alike = [due.c[column.name] for column in _ALIKE]
     return select(
         *alike,
-        func.aggregate_strings(cast(locked.c.id, Text), ",").label("members"),
+        func.aggregate_strings(cast(due.c.id, Text), ",").label("members"),
         func.count().label("readers"),
     ).group_by(*alike)
 
@@ -181,6 +188,8 @@ def _decided(connection: Connection, row: Any, now: datetime, newest: datetime |
         now=until,
         max_lateness=its.max_lateness,
         paused_until=paused_until,
+        extra=its.send_at,
+        held=its.paused_at is not None,
     )
     alike = (row.digest_id, tuple(row.labels), row.language, row.content, row.form)
     return Due(*alike, rhythm, start, decision, row.members, row.readers)

@@ -14,10 +14,11 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from database import Database
-from digests.cadence import Cadence, Fold, PassOver, Send, previous_slot
+from digests.cadence import Cadence, Fold, Hold, PassOver, Send, previous_slot
 from digests.model import Digest, NoMail
 from digests.planning.agenda import Due, due_batch, is_anything_due
 from digests.planning.arming import arm
+from digests.planning.calling import call_up, is_anybody_called
 from digests.planning.enlisting import Entry, Move, enlist, move
 from digests.planning.freezing import EditionKey, Editions, Verdict, window_news
 from digests.selection import choose, current_labels
@@ -82,7 +83,7 @@ class Planner:
     def is_due(self, now: datetime) -> bool:
         """Whether there is anything to plan at ``now``."""
         with self._database.read() as connection:
-            return is_anything_due(connection, now)
+            return is_anything_due(connection, now) or is_anybody_called(connection, now)
 
     def plan(self, now: datetime, *, stopping: Callable[[], bool] = lambda: False) -> PlanReport:
         """Plan all that is due at ``now``, a transaction per batch of subscriptions.
@@ -90,6 +91,7 @@ class Planner:
         The batches that are left when the process is ``stopping`` are due at the next start.
         """
         report = PlanReport()
+        self._call_up(now, stopping)
         way: int | None = 0
         while way is not None and not stopping():
             with self._database.write() as connection:
@@ -98,6 +100,18 @@ class Planner:
             if way is not None:
                 time.sleep(self._breath)
         return report
+
+    def _call_up(self, now: datetime, stopping: Callable[[], bool]) -> None:
+        """Make those due whose digest calls them up."""
+        while self._is_anybody_called(now) and not stopping():
+            with self._database.write() as connection:
+                get_blog(connection, lock=True)
+                call_up(connection, now, limit=self._batch)
+            time.sleep(self._breath)
+
+    def _is_anybody_called(self, now: datetime) -> bool:
+        with self._database.read() as connection:
+            return is_anybody_called(connection, now)
 
     def _plan_batch(self, connection: Connection, now: datetime, way: int) -> tuple[PlanReport, int | None]:
         """Plan for the next subscriptions; the way of being due to go on with, or None: there are no more."""
@@ -175,7 +189,7 @@ def _passed_by(due: Iterable[Due]) -> Iterable[Move]:
     """Where readers stand whose window does not end now."""
     for one in due:
         match one.decision:
-            case Fold(next_slot):
+            case Fold(next_slot) | Hold(next_slot):
                 yield Move(one.window_start, next_slot, one.members)
             case PassOver(window_start, next_slot):
                 yield Move(window_start, next_slot, one.members)

@@ -60,8 +60,8 @@ def foretell(
 ) -> Foretold:
     """What a reader (None: one who chose nothing) gets at ``at``, as far as is known at ``now``.
 
-    At a slot it is that slot's mail; between two, what there is since the last one. To be called in a
-    transaction that may write; nothing it does stays.
+    At a slot it is that slot's mail; between two, what there is since the last one. For an instant to come it
+    is to be called in a transaction that may write; nothing it does stays.
     """
     if one is not None and at <= now and (made := _made(connection, one, at)) is not None:
         return made

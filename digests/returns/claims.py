@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, Select, func, null, select
 from digests.model import delivery
 from outbox.bounces.report import Report, ReportKind
 from subscribers.address import AddressError, normalize
+from subscribers.changing import moved_since
 from subscribers.model import subscriber, subscription
 from subscribers.returnpath import read_address
 from subscribers.tokens import TokenSigner
@@ -40,12 +41,12 @@ def find_claim(connection: Connection, report: Report, signer: TokenSigner) -> C
     A return path with our signature proves it, or the Message-ID of a delivery in the enclosed original whose
     reader the report names. A complaint, whose addresses are redacted, needs the Message-ID alone, or the
     signed link of the original. The reader's row is held until the transaction ends. None too when the reader
-    was erased.
+    was erased, or has moved since: what came back from the address they left says nothing of the present one.
     """
     row = _by_token(connection, report, signer)
     if row is None and report.kind is ReportKind.COMPLAINT:
         row = _by_link(connection, report, signer) or _by_message_id(connection, report)
-    if row is not None and row.email is not None:
+    if row is not None and row.email is not None and not _has_moved(connection, row):
         named = not report.recipients or row.email_key in set(_keys(report.recipients))
         return Claim(row.subscriber_id, row.email, row.delivery_id, named)
     row = _by_name(connection, report)
@@ -55,13 +56,20 @@ def find_claim(connection: Connection, report: Report, signer: TokenSigner) -> C
 def claim_of_delivery(connection: Connection, number: int) -> Claim | None:
     """The claim of what a server said of a delivery itself; None when it is gone, or its reader erased."""
     row = connection.execute(_DELIVERED.where(delivery.c.id == number)).first()
-    return None if row is None or row.email is None else Claim(row.subscriber_id, row.email, number, True)
+    if row is None or row.email is None or _has_moved(connection, row):
+        return None
+    return Claim(row.subscriber_id, row.email, number, True)
+
+
+def _has_moved(connection: Connection, row: Row[Any]) -> bool:
+    """Whether a delivery went to an address that its reader has left since."""
+    return row.delivery_id is not None and moved_since(connection, row.subscriber_id, row.updated_at)
 
 
 _READER = (subscriber.c.id.label("subscriber_id"), subscriber.c.email, subscriber.c.email_key)
 # Held, so that of two soft bounces that come at once the second counts the first.
 _DELIVERED: Select[Any] = (
-    select(*_READER, delivery.c.id.label("delivery_id"))
+    select(*_READER, delivery.c.id.label("delivery_id"), delivery.c.updated_at)
     .join(subscriber, subscriber.c.id == delivery.c.subscriber_id)
     .with_for_update(of=subscriber)
 )
