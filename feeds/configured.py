@@ -26,7 +26,11 @@ _CONFIGURED_AS = select(feed).where(feed.c.slug == bindparam("slug"))
 
 
 class FeedError(ValueError):
-    """A feed cannot be configured so; the message says why and what to do."""
+    """A feed cannot be configured so; the message says why and what to do, ``about`` which part of it is."""
+
+    def __init__(self, message: str, *, about: str = "slug") -> None:
+        super().__init__(message)
+        self.about = about
 
 
 def configured_feeds(connection: Connection) -> Sequence[Row[*tuple[Any, ...]]]:
@@ -69,7 +73,10 @@ def add_feed(
         _require_free(connection, slug)
     _check(slug, title=title, subtitle=subtitle, language=language, content=content, ordering=ordering)
     if entries is not None and not 1 <= entries <= MAX_ENTRIES:
-        raise FeedError(f"feed {slug}: entries is {entries}; a feed holds at least 1, at most {MAX_ENTRIES}")
+        raise FeedError(
+            f"feed {slug}: entries is {entries}; a feed holds at least 1, at most {MAX_ENTRIES}",
+            about="entries",
+        )
     shown = {
         "rule": str(rule),
         "title": title,
@@ -113,12 +120,14 @@ def _check(slug: str, **given: str | None) -> None:
         text = given[key]
         if text is not None and any(ord(character) < 32 or ord(character) == 127 for character in text):
             raise FeedError(
-                f"feed {slug}: {key} {text[:80]!r} holds a line break or another control character"
+                f"feed {slug}: {key} {text[:80]!r} holds a line break or another control character",
+                about=key,
             )
     language = given["language"]
     if language is not None and not _LANGUAGE.fullmatch(language):
         raise FeedError(
-            f"feed {slug}: language {language[:80]!r} is no language tag; write one like en or pt-BR"
+            f"feed {slug}: language {language[:80]!r} is no language tag; write one like en or pt-BR",
+            about="language",
         )
     for key, word, known in (
         ("content", "content", get_args(Content)),
@@ -126,7 +135,9 @@ def _check(slug: str, **given: str | None) -> None:
     ):
         value = given[key]
         if value is not None and value not in known:
-            raise FeedError(f"feed {slug}: {word} is {value[:80]!r}; it can be {' or '.join(known)}")
+            raise FeedError(
+                f"feed {slug}: {word} is {value[:80]!r}; it can be {' or '.join(known)}", about=key
+            )
 
 
 def _require_free(connection: Connection, slug: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from feeds.model import feed, feed_key
 from feeds.selection import FeedSpec
@@ -33,6 +33,15 @@ class Grant:
     revoked_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class HeldKey:
+    """The key that a reader has of a private feed; until ``revoked_at``, where that is set."""
+
+    feed: str
+    created_at: datetime
+    revoked_at: datetime | None
+
+
 def grant(connection: Connection, slug: str, reader: str, *, now: datetime) -> str:
     """A new key (192 bits, fit for an address) for a reader of a private feed: the one time it is seen.
 
@@ -50,6 +59,13 @@ def grant(connection: Connection, slug: str, reader: str, *, now: datetime) -> s
     return key
 
 
+def has_key(connection: Connection, slug: str, reader: str) -> bool:
+    """Whether a reader has a good key to a feed."""
+    theirs = (feed_key.c.feed_slug == slug) & (feed_key.c.reader == reader.strip())
+    query = select(feed_key.c.id).where(theirs, feed_key.c.revoked_at.is_(None))
+    return reader.isprintable() and connection.execute(query).first() is not None
+
+
 def revoke(connection: Connection, slug: str, reader: str, *, now: datetime) -> bool:
     """Take a reader's key from them; whether they had a good one. Raises ``GrantError``."""
     reader = _one_line(slug, reader)
@@ -61,8 +77,7 @@ def revoke(connection: Connection, slug: str, reader: str, *, now: datetime) -> 
 
 def forget_key_holder(connection: Connection, email: str, *, now: datetime) -> int:
     """Forget an address among the names of who may read: its keys are good no more. Returns how many."""
-    named = func.lower(feed_key.c.reader) == email.strip().lower()
-    mine = select(feed_key.c.id, feed_key.c.revoked_at).where(named)
+    mine = select(feed_key.c.id, feed_key.c.revoked_at).where(_is_of(email))
     found = connection.execute(mine).all()
     for number, revoked_at in found:
         values = {"reader": f"(erased {number})", "revoked_at": revoked_at or now}
@@ -70,14 +85,44 @@ def forget_key_holder(connection: Connection, email: str, *, now: datetime) -> i
     return len(found)
 
 
-def grants(connection: Connection, slug: str) -> list[Grant]:
-    """Who may read a private feed, and who no more may, by name. Raises ``GrantError``."""
+def rename_key_holder(connection: Connection, old: str, new: str) -> int:
+    """A reader who is known by their address has another one: their keys stay good. Returns how many.
+
+    Where the new address has a key of its own, the old one's is kept without a name.
+    """
+    query = select(feed_key.c.id, feed_key.c.feed_slug).where(_is_of(old))
+    found = connection.execute(query).all()
+    held = set(connection.execute(select(feed_key.c.feed_slug).where(_is_of(new))).scalars())
+    for number, slug in found:
+        name = f"(moved {number})" if slug in held and old.lower() != new.lower() else new
+        connection.execute(update(feed_key).where(feed_key.c.id == number).values(reader=name))
+    return len(found)
+
+
+def keys_of(connection: Connection, reader: str) -> list[HeldKey]:
+    """The private feeds that a reader has a key of, or had, by an address in any case."""
+    query = select(feed_key.c.feed_slug, feed_key.c.created_at, feed_key.c.revoked_at).where(_is_of(reader))
+    return [HeldKey(*row) for row in connection.execute(query.order_by(feed_key.c.feed_slug))]
+
+
+def grants(
+    connection: Connection, slug: str, *, after: str = "", words: str = "", limit: int | None = None
+) -> list[Grant]:
+    """Who may read a private feed, and who no more may, by name. Raises ``GrantError``.
+
+    Those behind the name ``after``, with ``words`` in their names, at most ``limit``.
+    """
     _require_private(connection, slug)
     query = (
         select(feed_key.c.reader, feed_key.c.created_at, feed_key.c.revoked_at)
         .where(feed_key.c.feed_slug == slug)
         .order_by(feed_key.c.reader)
+        .limit(limit)
     )
+    if after:
+        query = query.where(feed_key.c.reader > after)
+    if words:
+        query = query.where(feed_key.c.reader.icontains(words, autoescape=True))
     return [Grant(*row) for row in connection.execute(query)]
 
 
@@ -97,6 +142,10 @@ def may_read(connection: Connection, slug: str, key: str) -> bool:
 def private_url(site: FeedSite, spec: FeedSpec, suffix: str, key: str) -> str:
     """A reader's own address of a private feed in one format: the feed's, with the key."""
     return site.feed_url(spec.slug, suffix, sorted([*spec.params, (PARAMETER, key)]))
+
+
+def _is_of(email: str) -> ColumnElement[bool]:
+    return func.lower(feed_key.c.reader) == email.strip().lower()
 
 
 def _digest(key: str) -> str:

@@ -123,7 +123,8 @@ def of_configured(connection: Connection, row: Row[*tuple[Any, ...]], site: Feed
         title=row.title or f"{site.title}: {row.rule}",
         subtitle=row.subtitle,
         entries=row.entries or site.entries,
-        alternate_url=site.label_url(row.slug),
+        # There is no page of a private one.
+        alternate_url=site.home_url if row.is_private else site.label_url(row.slug),
         content=row.content or site.content,
         ordering=row.ordering or "published",
         language=row.language or site.language,
@@ -164,7 +165,7 @@ def searched(spec: FeedSpec, query: str, site: FeedSite) -> FeedSpec:
         spec,
         uri=_grown(spec.uri, f"q={query}"),
         title=f"{spec.title}: search for {query}",
-        alternate_url=page if spec.author_id is None else spec.alternate_url,
+        alternate_url=page if spec.author_id is None and not spec.is_private else spec.alternate_url,
         query=query,
         params=(("q", query),),
     )
