@@ -57,6 +57,7 @@ def _furnish(kind: type[Environment], loader: BaseLoader, *, kept: int) -> Envir
     made.newstyle_gettext = True  # type: ignore[attr-defined]  # the extension's
     made.policies["ext.i18n.trimmed"] = True
     made.filters |= {
+        "clock": clock,
         "date": date_,
         "day": day,
         "excerpt": excerpt,
@@ -91,6 +92,11 @@ def day(moment: datetime | date, timezone: str = "UTC") -> str:
 def weekday(moment: datetime | date, timezone: str = "UTC") -> str:
     """The same with its day of the week: ``Monday, 9 November 2026``."""
     return f"{_WEEKDAYS[_local(moment, timezone).weekday()]}, {day(moment, timezone)}"
+
+
+def clock(moment: datetime, timezone: str = "UTC") -> str:
+    """The local time of an aware datetime: ``08:00``."""
+    return f"{moment.astimezone(ZoneInfo(timezone)):%H:%M}"
 
 
 def period_name(period: tuple[int, int, int]) -> str:

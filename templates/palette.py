@@ -18,6 +18,9 @@ class Palette:
     link: str
     line: str
     focus: str
+    good: str
+    wait: str
+    bad: str
 
     @property
     def grounds(self) -> tuple[str, ...]:
@@ -27,7 +30,7 @@ class Palette:
     @property
     def inks(self) -> tuple[str, ...]:
         """What text is written in."""
-        return (self.ink, self.faint, self.link)
+        return (self.ink, self.faint, self.link, self.good, self.wait, self.bad)
 
 
 LIGHT = Palette(
@@ -39,6 +42,9 @@ LIGHT = Palette(
     link="#0b539b",
     line="#d9d6cd",
     focus="#b3480b",
+    good="#1f6b3a",
+    wait="#7a5200",
+    bad="#a3271c",
 )
 
 DARK = Palette(
@@ -50,4 +56,7 @@ DARK = Palette(
     link="#8fbcf7",
     line="#3a3f47",
     focus="#ffb070",
+    good="#7fd49a",
+    wait="#f0c060",
+    bad="#ff9d8f",
 )
