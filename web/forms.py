@@ -29,6 +29,11 @@ async def read_body(request: Request) -> bytes:
     return bytes(body)
 
 
+def first(form: Form, name: str) -> str:
+    """The first value of a field; empty where there is none."""
+    return next(iter(form.get(name, ())), "")
+
+
 def read_form(content_type: str, body: bytes) -> Form:
     """The fields of a form that came ``application/x-www-form-urlencoded``, each with all its values.
 

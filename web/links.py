@@ -8,7 +8,7 @@ from feeds.formats.known import SUFFIXES, find_format
 from feeds.site import FeedSite, Params
 from feeds.specs import AUTHORS, FeedSpec
 from posts.model import Post
-from web.periods import Period
+from web.blog.periods import Period
 
 _NAMES = {"atom": "Atom", "rss": "RSS", "json": "JSON"}
 
@@ -53,13 +53,14 @@ class Links:
     @property
     def all_feeds(self) -> list[FeedLink]:
         """The feed of everything in each format."""
-        return self._feeds(ALL)
+        return self.feeds_at(ALL)
 
     def feeds(self, spec: FeedSpec) -> list[FeedLink]:
         """A feed in each format."""
-        return self._feeds(spec.slug, spec.params)
+        return self.feeds_at(spec.slug, spec.params)
 
-    def _feeds(self, slug: str, params: Params = ()) -> list[FeedLink]:
+    def feeds_at(self, slug: str, params: Params = ()) -> list[FeedLink]:
+        """The feed of a slug in each format."""
         forms = (find_format(suffix) for suffix in self.suffixes)
         return [
             FeedLink(

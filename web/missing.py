@@ -93,5 +93,5 @@ class Missing:
 
 def _loggable(request: Request) -> str:
     """The path asked for, without the token of a reader's link: whoever reads logs must not act for them."""
-    path = request.url.path
-    return f"{path.rpartition('/')[0]}/…" if "token" in request.path_params else path
+    token = request.path_params.get("token")
+    return request.url.path.replace(token, "…") if token else request.url.path

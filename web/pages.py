@@ -1,6 +1,7 @@
 """What all pages share: the layout, the style sheet, and how a page becomes an answer."""
 
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -8,6 +9,7 @@ from urllib.parse import quote, urlencode
 from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from feeds.built import etag_of
 from feeds.site import FeedSite
@@ -16,6 +18,8 @@ from web.responding import Representation, respond
 
 HTML = "text/html; charset=utf-8"
 CSS = "text/css; charset=utf-8"
+JAVASCRIPT = "text/javascript; charset=utf-8"
+SCRIPTS = ("script", "admin/script")
 PAGE_CACHING = "no-cache"
 _FOREVER = "public, max-age=31536000, immutable"
 
@@ -35,6 +39,14 @@ class Pages:
     has_outbox: bool = False
     signup_url: str | None = None
     style_version: str = ""
+    # What helps on readers' pages and on the publisher's; each works without.
+    script: bytes = b""
+    admin_script: bytes = b""
+    script_version: str = ""
+    # Whether readers sign up here, on ``/subscribe``.
+    has_signup: bool = False
+    # Whether who has lost their links can have new ones sent.
+    has_new_links: bool = False
 
     @classmethod
     def of(
@@ -45,11 +57,28 @@ class Pages:
         timezone: str,
         has_outbox: bool = False,
         signup_url: str | None = None,
+        has_signup: bool = False,
+        has_new_links: bool = False,
     ) -> "Pages":
         """The pages of a site, with the style sheet rendered once."""
         stylesheet = environment.get_template("page/style.css").render().encode()
-        version = _tag(stylesheet)[:12]
-        return cls(environment, site, timezone, stylesheet, has_outbox, signup_url, version)
+        script, admin_script = (
+            environment.get_template(f"page/{name}.js").render().encode() for name in SCRIPTS
+        )
+        return cls(
+            environment,
+            site,
+            timezone,
+            stylesheet,
+            has_outbox,
+            signup_url,
+            _tag(stylesheet)[:12],
+            script,
+            admin_script,
+            _tag(script + admin_script)[:12],
+            has_signup and signup_url is None,
+            has_new_links,
+        )
 
     @property
     def version(self) -> str:
@@ -57,7 +86,15 @@ class Pages:
         loader = self.environment.loader
         names = self.environment.list_templates(filter_func=lambda name: name.startswith("page/"))
         sources = [loader.get_source(self.environment, name)[0] for name in names] if loader else []
-        told = (self.site, self.timezone, self.stylesheet, self.has_outbox, self.signup_url, sources)
+        told = (
+            self.site,
+            self.timezone,
+            self.stylesheet,
+            self.has_outbox,
+            self.signup_url,
+            self.has_signup,
+            sources,
+        )
         return _tag(repr(told).encode(errors="surrogatepass"))
 
     def links(self, request: Request) -> Links:
@@ -72,7 +109,9 @@ class Pages:
             root=links.root,
             timezone=self.timezone,
             style_version=self.style_version,
+            script_version=self.script_version,
             has_outbox=self.has_outbox,
+            has_new_links=self.has_new_links,
             **context,
         )
         return page.encode()
@@ -102,11 +141,19 @@ class Pages:
         told = urlencode({"subject" if scheme == "mailto" else "label": label}, quote_via=quote)
         return f"{where}{'&' if '?' in where else '?'}{told}"
 
-    def style(self, request: Request) -> Response:
-        """The one style sheet; its address changes with it, so it may be kept for good."""
-        caching = _FOREVER if "v" in request.query_params else PAGE_CACHING
-        shown = Representation(self.stylesheet, CSS, etag_of(self.stylesheet), caching)
-        return respond(request, shown)
+    def assets(self) -> list[Route]:
+        """The addresses of the style sheet and the scripts, each of which changes with what is there."""
+        return [
+            Route("/style.css", partial(_asset, self.stylesheet, CSS)),
+            Route("/script.js", partial(_asset, self.script, JAVASCRIPT)),
+            Route("/admin/script.js", partial(_asset, self.admin_script, JAVASCRIPT)),
+        ]
+
+
+def _asset(body: bytes, media_type: str, request: Request) -> Response:
+    """One of them; what is asked for by its version may be kept for good."""
+    caching = _FOREVER if "v" in request.query_params else PAGE_CACHING
+    return respond(request, Representation(body, media_type, etag_of(body), caching))
 
 
 def _way_up(request: Request) -> str:

@@ -9,7 +9,7 @@ from email.utils import format_datetime, parsedate_to_datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
-from web.encodings import WORTH_COMPRESSING, Coding, choose, encode, weight_of
+from web.feeds.encodings import WORTH_COMPRESSING, Coding, choose, encode, weight_of
 
 # An entity tag: what stands between the quotes may hold a comma.
 _TAG = re.compile(r'(?:W/)?("[^"]*")|(\*)')

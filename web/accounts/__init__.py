@@ -1,0 +1,1 @@
+"""Who may do what by the web: accounts, sessions, tokens, and the record of what they did."""

@@ -1,0 +1,1 @@
+"""The publisher's pages: what is published and mailed, to whom, and how it went."""

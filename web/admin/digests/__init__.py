@@ -1,0 +1,1 @@
+"""Digests: made, changed, looked at, sent."""

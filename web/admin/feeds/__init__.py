@@ -1,0 +1,1 @@
+"""Label feeds, labels, and what helps with writing a rule."""

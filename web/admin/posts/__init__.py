@@ -1,0 +1,1 @@
+"""Posts: found, changed by hand, imported."""

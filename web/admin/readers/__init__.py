@@ -1,0 +1,1 @@
+"""Readers by email: found, seen to, taken in and out as lists."""

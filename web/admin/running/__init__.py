@@ -1,0 +1,1 @@
+"""How it runs: what needs somebody, the settings, the doctor, who changed what."""

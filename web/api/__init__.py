@@ -1,0 +1,1 @@
+"""The API: what the commands and pages do, for programs, in JSON."""

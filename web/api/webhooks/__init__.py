@@ -1,0 +1,1 @@
+"""What other systems send when a post is published there, read as posts. All pure."""

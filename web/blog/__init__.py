@@ -1,0 +1,1 @@
+"""Pages of posts: the front page, lists by label and date, one post; served, and as files."""

@@ -1,0 +1,1 @@
+"""Feeds over HTTP: found by their address, answered from memory."""

@@ -1,0 +1,1 @@
+"""How the service does: its health and its numbers."""
