@@ -1,8 +1,9 @@
 """The demo: a sample blog in a folder of its own, with feeds, two digests, a reader and a mailbox."""
 
 import json
+import secrets
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -18,18 +19,21 @@ from digests.store import add_digest, find_digest
 from feeds.selection import all_feeds
 from labelcast.init import prepare_database, write_settings
 from labelcast.readers import add_reader
-from labelcast.settings import FILE_NAME, load_settings
+from labelcast.settings import FILE_NAME, Settings, load_settings
 from labelcast.wiring import Wiring
 from posts.importers import find_importer, open_source
 from posts.intake import ImportReport, store_posts
 from posts.lookup import labels
 from posts.model import PostState, SourcePost
 from posts.store import list_posts
+from web.accounts.accounts import set_password
+from web.model import Role
 
 READER = "reader@valley.example"
 HOST = "valley.example"
 WEEKLY = "the-week"
 INSTANT = "at-once"
+ACCOUNT = "demo"
 PORT = 8000
 PORTS = 100
 
@@ -48,11 +52,12 @@ class DemoFailed(RuntimeError):
     """The demo did not come to what it should; one line says why."""
 
 
-def build_demo(folder: Path, *, now: datetime) -> DemoReport:
+def build_demo(folder: Path, *, now: datetime, wire: Callable[[Settings], Wiring] = Wiring) -> DemoReport:
     """Make the demo in ``folder``, or bring it up to date; run again it adds only what became due meanwhile.
 
     It plays the last week: the posts come in a week ago, those of this week as scheduled ones, and a tick at
-    ``now`` releases them and sends the weekly digest. Raises ``DemoFailed`` and what the rooms raise.
+    ``now`` releases them and sends the weekly digest. ``wire`` makes the application of its settings. Raises
+    ``DemoFailed`` and what the rooms raise.
     """
     file = folder / FILE_NAME
     write_settings(
@@ -65,7 +70,7 @@ def build_demo(folder: Path, *, now: datetime) -> DemoReport:
     )
     slot = now.replace(second=0, microsecond=0)
     prepare_database(file, now=slot - WEEK)
-    wiring = Wiring(load_settings(file))
+    wiring = wire(load_settings(file))
     try:
         posts = folder / "posts.jsonl"
         if not posts.exists():
@@ -98,6 +103,14 @@ def publish_news(wiring: Wiring, *, now: datetime) -> str:
     )
     store_posts(wiring.database, [news], now=now)
     return str(post["title"])
+
+
+def make_account(wiring: Wiring, *, now: datetime) -> tuple[str, str]:
+    """Give the demo's owner a new password; returns the account's name and the password."""
+    password = secrets.token_urlsafe(12)
+    with wiring.database.write() as connection:
+        account = set_password(connection, ACCOUNT, password, now=now, role=Role.OWNER)
+    return account.name, password
 
 
 def free_port(host: str, first: int = PORT) -> int:

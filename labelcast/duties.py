@@ -1,7 +1,7 @@
 """What the scheduler is handed to do: posts released, feeds built and told of, digests sent."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from database import Database
 from digests.engine import Engine
@@ -13,7 +13,18 @@ from labelcast.alerts import Alerts
 from labelcast.publishing import SitePublisher
 from posts.intake import has_scheduled, release_scheduled
 from scheduler import Duty
-from web.counting import Counting
+from subscribers.changing import drop_old_changes, has_old_changes
+from subscribers.signup import forget_unanswered, has_unanswered
+from web.accounts.uses import TokenUses
+from web.admin.keeping import Keeping
+from web.api.keeping import has_old, sweep
+from web.operations.counting import Counting
+from web.operations.figures import Figures
+
+# How long who was asked and did not answer is known, and how often and how many of them are looked for.
+UNANSWERED = timedelta(days=30)
+LOOKED_EVERY = timedelta(hours=1)
+SOME = 1000
 
 
 class Duties:
@@ -47,6 +58,7 @@ class Duties:
         self._enough = enough
         self._stopping = stopping
         self._progress = progress
+        self._figures = Figures(database, stopping)
         self._published: str | None = None
 
     def all(self) -> list[Duty]:
@@ -60,6 +72,7 @@ class Duties:
             Duty("editions", engine.has_unrendered, self._render),
             Duty("deliveries", engine.has_mail, self._deliver, waits_for=engine.waits_for),
             Duty("alerts", self._alerts.is_due, self._alerts.tell),
+            Duty("figures", self._figures.is_due, self._figures.count, is_long=True),
             counting_readers(self._readership),
         ]
 
@@ -110,3 +123,43 @@ class Duties:
 def counting_readers(readership: Readership) -> Duty:
     """The one duty of a process that only serves the web: what it counted is in no other's memory."""
     return Duty("readers", readership.is_due, readership.flush)
+
+
+def forgetting(database: Database, keeping: Keeping, *, lasts: timedelta) -> Duty:
+    """Lets go of what strangers left: addresses that nobody agreed to in time, files that nobody came for."""
+    looked: list[datetime] = []
+    kept = max(lasts, UNANSWERED)
+
+    def is_due(now: datetime) -> bool:
+        with database.read() as connection:
+            if has_old_changes(connection, now=now, lasts=lasts) or keeping.has_old():
+                return True
+            if looked and abs(now - looked[0]) < LOOKED_EVERY:
+                return False
+            looked[:] = [now]
+            return has_unanswered(connection, before=now - kept)
+
+    def do(now: datetime) -> None:
+        keeping.sweep()
+        with database.write() as connection:
+            drop_old_changes(connection, now=now, lasts=lasts)
+            if forget_unanswered(connection, before=now - kept, limit=SOME) == SOME:
+                # There are more: at the next tick.
+                looked.clear()
+
+    return Duty("forgetting", is_due, do)
+
+
+def keeping_programs(database: Database, uses: TokenUses) -> Duty:
+    """Keeps when programs used their tokens, and forgets the answers that they were given a day ago."""
+
+    def is_due(now: datetime) -> bool:
+        with database.read() as connection:
+            return uses.is_due(now) or has_old(connection, now=now)
+
+    def do(now: datetime) -> None:
+        uses.flush(now)
+        with database.write() as connection:
+            sweep(connection, now=now)
+
+    return Duty("programs", is_due, do)

@@ -136,7 +136,17 @@ polls_an_hour = 120                 # of one feed by one reader; 0: any number
 [web]
 host = "127.0.0.1"
 port = 8000
-signup_url = ""                     # where readers sign up for mail: https://… or mailto:…
+signup_url = ""                     # readers sign up here; or elsewhere: https://… or mailto:…
+trusted_proxies = ["127.0.0.1", "::1"]
+session_hours = 12                  # of an account that does nothing
+access_log = true
+
+[signup]
+open = true
+link_days = 7                       # how long the link to confirm is good for
+per_address_day = 3                 # limits; 0: none
+per_network_hour = 30
+per_domain_hour = 300
 
 [scheduler]
 tick_seconds = 5

@@ -3,6 +3,7 @@
 import json
 import re
 from email.utils import getaddresses
+from ipaddress import ip_network
 from typing import Annotated
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -158,6 +159,15 @@ def _secrets(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        try:
+            ip_network(value)
+        except ValueError as error:
+            raise ValueError(f"{value!r} is no network: write it like 10.0.0.0/8 or 192.0.2.7") from error
+    return values
+
+
 def _hubs(values: tuple[str, ...]) -> tuple[str, ...]:
     for value in values:
         if urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname:
@@ -167,7 +177,7 @@ def _hubs(values: tuple[str, ...]) -> tuple[str, ...]:
 
 def _aliases(values: tuple[str, ...]) -> tuple[str, ...]:
     if values:
-        from web.moved import MovedFeeds  # noqa: PLC0415 # feeds and pages, which few commands need
+        from web.feeds.moved import MovedFeeds  # noqa: PLC0415 # feeds and pages, which few commands need
 
         MovedFeeds(values)
     return values
@@ -188,6 +198,7 @@ ReturnPath = Annotated[Line, AfterValidator(_return_path)]
 BounceMailbox = Annotated[Line, AfterValidator(_bounce_mailbox)]
 Language = Annotated[str, AfterValidator(_language)]
 Zone = Annotated[str, AfterValidator(_zone)]
+Networks = Annotated[Several, AfterValidator(_networks)]
 Hubs = Annotated[Several, AfterValidator(_hubs)]
 Aliases = Annotated[Several, AfterValidator(_aliases)]
 Secrets = Annotated[Several, AfterValidator(_secrets)]

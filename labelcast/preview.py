@@ -17,7 +17,7 @@ from digests.rendering.message import render_edition
 from digests.rendering.printing import sample_edition
 from digests.store import get_digest, reader_rhythm
 from digests.subscribed import Subscribed, subscribed_of
-from labelcast.wiring import Wiring
+from labelcast.wiring_mail import MailWiring
 from outbox.addresses import recipient_value
 from outbox.dkim import sign
 from outbox.message import MessageTemplate
@@ -58,7 +58,7 @@ class Preview:
 
 
 def preview_digest(
-    wiring: Wiring, slug: str, when: When, *, email: str | None, to: str | None = None
+    wiring: MailWiring, slug: str, when: When, *, email: str | None, to: str | None = None
 ) -> Preview | None:
     """A digest's mail at an instant, past or to come; for a reader by ``email`` just what they get.
 
@@ -66,11 +66,14 @@ def preview_digest(
     in; None where there are none. ``to`` is whom it is addressed to, else the reader. Raises ``DigestError``,
     ``NotSubscribed``, ``RenderingError``.
     """
-    with wiring.database.write() as connection:
+    with wiring.database.read() as connection:
         digest = get_digest(connection, slug)
         one = None if email is None else _subscribed(connection, digest, email)
         rhythm = reader_rhythm(digest) if one is None else one.rhythm
         instant = when.at if when.day is None else slot_on(when.day, rhythm)
+    # Only what is still to come is rehearsed: for the rest nobody who writes has to wait.
+    opened = wiring.database.write if instant > when.now else wiring.database.read
+    with opened() as connection:
         found = foretell(connection, digest, one, at=instant, now=when.now)
         stored = _stored(connection, found)
         shown, posts = found.edition, list(found.posts)
@@ -90,7 +93,7 @@ def preview_digest(
     return Preview(message, instant, _remark(found, digest))
 
 
-def send_test(wiring: Wiring, slug: str, when: When, *, email: str | None, to: str) -> str:
+def send_test(wiring: MailWiring, slug: str, when: When, *, email: str | None, to: str) -> str:
     """Send a digest's mail to an address, as ``preview_digest`` shows it; what the server said.
 
     Nothing of it is stored, and it ends nobody's subscription. Raises as ``preview_digest`` does,
@@ -130,8 +133,9 @@ def _remark(found: Foretold, its: Digest) -> str | None:
         return f"this is edition {found.number}, as it was sent"
     if found.state is not None:
         return f"this is edition {found.number}; its message to them is {found.state.replace('_', ' ')}"
-    if found.paused:
-        return "they have paused until later, and nothing would be sent; this is what they would get"
+    if found.paused or its.paused_at is not None:
+        who = "they have paused until later" if found.paused else "the digest is paused until it is resumed"
+        return f"{who}, and nothing would be sent; this is what they would get"
     if found.reason is NoMail.NOTHING_NEW:
         return "there is no news at that instant, and nothing would be sent; these are the newest posts"
     if found.reason is NoMail.TOO_FEW:

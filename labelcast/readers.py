@@ -12,9 +12,11 @@ from digests.deliveries import forget_reader
 from digests.model import Digest
 from digests.store import get_digest
 from feeds.keys import forget_key_holder
+from outbox.noticequeue import drop_waiting
 from posts.blog import get_blog
 from posts.labels import slugify
 from posts.lookup import find_label
+from subscribers.address import address_key, normalize
 from subscribers.consent import record_consent
 from subscribers.model import ConsentKind, Subscriber, SubscriberState, Subscription, SubscriptionState
 from subscribers.store import (
@@ -56,7 +58,7 @@ def add_reader(
     """
     before = find(connection, email)
     held = _held(before, digest.slug)
-    choices = read_choices(digest, words, slug_of=lambda name: _label_slug(connection, name), chosen=held)
+    choices = read_choices(digest, words, slug_of=lambda name: label_slug(connection, name), chosen=held)
     reader = add_subscriber(
         connection, email, confirmed=confirmed, now=now, salt=suppression_salt(connection)
     )
@@ -80,7 +82,7 @@ def change_reader(connection: Connection, email: str, slug: str, words: Words) -
     """
     digest = get_digest(connection, slug)
     (held,) = _active(connection, email, slug)
-    choices = read_choices(digest, words, slug_of=lambda name: _label_slug(connection, name), chosen=held)
+    choices = read_choices(digest, words, slug_of=lambda name: label_slug(connection, name), chosen=held)
     change(connection, held.id, choices)
     return held
 
@@ -121,10 +123,18 @@ def unsubscribe_reader(connection: Connection, email: str, slug: str | None, *, 
 def erase_reader(connection: Connection, email: str, *, now: datetime) -> bool:
     """Forget who a reader is: the address, here, in the ledger and at feed keys; False if done before.
 
-    What waits for them is not sent. Raises ``SubscriberError`` for an address that nobody has.
+    What waits for them is not sent, also if somebody just typed an address that nobody has here. Raises
+    ``SubscriberError`` where there is nothing at all to forget.
     """
     known = find(connection, email)
-    done = erase(connection, email, now=now, salt=suppression_salt(connection))
+    key = normalize(email).key
+    dropped = drop_waiting(connection, lambda other: address_key(other) == key)
+    try:
+        done = erase(connection, email, now=now, salt=suppression_salt(connection))
+    except SubscriberError:
+        if not dropped:
+            raise
+        done = True
     if known is not None:
         forget_reader(connection, known.id, now=now)
     forget_key_holder(connection, email, now=now)
@@ -157,7 +167,7 @@ def _held(reader: Subscriber | None, slug: str) -> Subscription | None:
     return next((one for one in held if one.digest == slug), None)
 
 
-def _label_slug(connection: Connection, name: str) -> str:
+def label_slug(connection: Connection, name: str) -> str:
     """The slug of a label, or the one it will have when the first post with it comes."""
     label = find_label(connection, name, counted=False)
     return slugify(name, taken=lambda _slug: False) if label is None else label.slug

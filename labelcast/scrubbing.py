@@ -1,6 +1,9 @@
 """Rewriting an SQLite file: what was deleted stands in its unused parts until then."""
 
+import threading
 from typing import Any
+
+import structlog
 
 from database import Database
 from database.engine import sqlite_driver
@@ -10,6 +13,8 @@ LARGEST = 1 << 30
 # How long to wait for others who are at it.
 PATIENCE_SECONDS = 5.0
 _LATER = "rewrite it at a quieter time, by VACUUM"
+
+log = structlog.get_logger("labelcast")
 
 
 def scrub(database: Database) -> str | None:
@@ -31,6 +36,27 @@ def scrub(database: Database) -> str | None:
     finally:
         driver.execute(f"PRAGMA busy_timeout = {patience}")
         pooled.close()
+
+
+class Scrubber:
+    """Rewrites the file in the background, once for all who were erased meanwhile."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._wanted = threading.Event()
+
+    def scrub(self) -> None:
+        """Rewrite it now, unless that is being done: then once more afterwards. What ails it is logged."""
+        self._wanted.set()
+        while self._wanted.is_set() and self._lock.acquire(blocking=False):
+            try:
+                self._wanted.clear()
+                left = scrub(self._database)
+                if left is not None:
+                    log.warning("the unused parts of the file may hold who was erased", reason=left)
+            finally:
+                self._lock.release()
 
 
 def _rewrite(driver: Any) -> str | None:

@@ -24,6 +24,7 @@ from labelcast.settings_tables import (
     FeedSettings,
     MailSettings,
     SchedulerSettings,
+    SignupSettings,
     WebSettings,
 )
 
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
     alerts: AlertSettings = AlertSettings()
     feeds: FeedSettings = FeedSettings()
     web: WebSettings = WebSettings()
+    signup: SignupSettings = SignupSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
 
     @classmethod

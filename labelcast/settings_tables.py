@@ -11,6 +11,7 @@ from labelcast.kinds import (
     Hubs,
     Line,
     Mailbox,
+    Networks,
     OptionalMailbox,
     QuietHours,
     Rate,
@@ -98,6 +99,25 @@ class WebSettings(BaseModel):
     host: Line = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     signup_url: SignupAddress = ""
+    # Whose word on where a request came from is taken.
+    trusted_proxies: Networks = ("127.0.0.1", "::1")
+    # How long a login lasts that is not used; one that is, thirty times as long at most.
+    session_hours: Annotated[float, Field(gt=0, le=24 * 365)] = 12.0
+    access_log: bool = True
+
+
+class SignupSettings(BaseModel):
+    """Signing up by the web, and how much of it is taken for a person's."""
+
+    model_config = _FROZEN
+
+    open: bool = True
+    # How long the link in the mail that asks to confirm is good for.
+    link_days: Annotated[int, Field(ge=1, le=365)] = 7
+    # Limits, for each process; 0: none.
+    per_address_day: Annotated[int, Field(ge=0, le=100_000)] = 3
+    per_network_hour: Annotated[int, Field(ge=0, le=1_000_000)] = 30
+    per_domain_hour: Annotated[int, Field(ge=0, le=1_000_000)] = 300
 
 
 class SchedulerSettings(BaseModel):

@@ -1,9 +1,9 @@
-"""The half of the object graph that mail needs: ``wiring.py`` adds feeds, the web and the scheduler.
+"""The part of the object graph that mail needs: ``wiring_web.py`` adds the web, ``wiring.py`` the scheduler.
 
 A room is imported where its part is made: no command waits for rooms that it does not enter.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parseaddr
 from functools import cached_property
 from pathlib import Path
@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     from digests.sending.limits import Limits
     from labelcast.alerts import Alerts
     from labelcast.bounces import BounceReader
+    from labelcast.postman import Postman
     from outbox.dkim import Signer
+    from outbox.notices import Notices
     from outbox.servers import Servers
     from subscribers.returnpath import ReturnPaths
     from subscribers.tokens import TokenSigner
+    from web.readers.signuplimits import SignupLimits
 
 
 class MailWiring:
@@ -34,6 +37,9 @@ class MailWiring:
 
     Each part is made when it is first asked for, once. Nothing is connected to by making it.
     """
+
+    # The settings file, where it is not ./labelcast.toml: the publisher's pages tell what stands in it.
+    config: "Path | None" = None
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -208,6 +214,48 @@ class MailWiring:
         from labelcast.bounces import BounceReader
 
         return BounceReader(self.database, signer=self.signer, limits=self.soft_limits)
+
+    @cached_property
+    def notices(self) -> "Notices":
+        """Mail that is no digest: who writes each kind, and how it leaves."""
+        from labelcast.notices import composers
+        from labelcast.notices.press import NoticePress
+        from outbox.notices import Notices
+
+        lasts = timedelta(days=self.settings.signup.link_days)
+        press = NoticePress(
+            self.environment,
+            self.publisher,
+            self.signer,
+            lasts=lasts,
+            may_mail=self.signup_limits.may_mail,
+            may_remind=self.signup_limits.may_remind,
+        )
+        return Notices(
+            self.database,
+            composers(press),
+            connect=self.connect,
+            sender=self.sender,
+            clock=self.machine_time,
+            signers=self.signers,
+        )
+
+    @cached_property
+    def signup_limits(self) -> "SignupLimits":
+        """How often somebody may sign up, and be mailed for it."""
+        from web.readers.signuplimits import Allowed, SignupLimits
+
+        settings = self.settings.signup
+        return SignupLimits(
+            Allowed(settings.per_address_day, settings.per_network_hour, settings.per_domain_hour)
+        )
+
+    @cached_property
+    def postman(self) -> "Postman":
+        """Sends such mail as soon as it is asked for, in a thread of its own."""
+        from labelcast.postman import Postman
+
+        return Postman(self.notices, clock=self.machine_time)
 
     @cached_property
     def alerts(self) -> "Alerts":

@@ -7,6 +7,7 @@ import typer
 
 from labelcast import __version__
 from labelcast.cli import (
+    admin,
     bounces,
     config,
     deliveries,
@@ -22,6 +23,7 @@ from labelcast.cli import (
     run,
     subscribers,
     tick,
+    tokens,
 )
 from labelcast.cli.opening import Invocation
 from labelcast.cli.output import answer, say
@@ -68,7 +70,7 @@ def _before(
 app.command("demo")(demo.command)
 app.command("init")(init.command)
 app.command("import")(import_.command)
-app.command("posts")(posts.command)
+app.add_typer(posts.app, name="posts")
 app.add_typer(labels.app, name="labels")
 app.add_typer(feeds.app, name="feeds")
 app.add_typer(digests.app, name="digests")
@@ -77,6 +79,8 @@ app.add_typer(config.app, name="config")
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(dkim.app, name="dkim")
 app.add_typer(bounces.app, name="bounces")
+app.add_typer(tokens.app, name="tokens")
+app.add_typer(admin.app, name="admin")
 app.command("tick")(tick.command)
 app.command("run")(run.command)
 app.command("doctor")(doctor.command)

@@ -57,7 +57,7 @@ def read(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything but store.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Read a mailbox of bounces and complaints: who is gone is suppressed, who complained unsubscribed.
+    """Read a mailbox of bounces and complaints. Who is gone is suppressed, who complained unsubscribed.
 
     `labelcast bounces SOURCE` is the same. What was read is marked as seen; the same message again changes
     nothing.
@@ -89,7 +89,7 @@ def list_(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List what came back, newest first: whose mail, and what their server said."""
+    """List what came back, newest first. Each tells whose mail it was, and what their server said."""
     from digests.returns.bounced import list_bounces
     from outbox.bounces.report import ReportKind
 

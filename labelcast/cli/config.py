@@ -30,7 +30,7 @@ def apply(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Such a TOML file.")],
 ) -> None:
-    """Bring the feeds and digests of FILE into the database: all of them or, on an error, none.
+    """Bring the feeds and digests of FILE into the database. It takes all of them or, on an error, none.
 
     What is not in FILE stays as it is. Applied again it changes nothing.
     """

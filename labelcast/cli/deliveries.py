@@ -7,9 +7,7 @@ from labelcast.cli.delivery_options import AsJson, Limit, Number, OfState, a_sta
 from labelcast.cli.opening import moment, opened
 from labelcast.cli.output import answer_json, answer_table, say
 
-app = typer.Typer(
-    help="List what went to whom; send again what failed or is in doubt.", rich_markup_mode=None
-)
+app = typer.Typer(help="List what went to whom; send again what failed.", rich_markup_mode=None)
 
 app.command("editions")(delivery_views.editions)
 app.command("answers")(delivery_views.answers)
@@ -30,7 +28,7 @@ def list_(
     limit: Limit = None,
     as_json: AsJson = False,
 ) -> None:
-    """List deliveries, newest first: to whom, of what, in which state, and the server's last word."""
+    """List deliveries, newest first. Each tells to whom, of what, its state, and the server's last word."""
     from digests.deliveries import list_deliveries
 
     with opened(context) as wiring, wiring.database.read() as connection:
@@ -69,7 +67,7 @@ def retry(context: typer.Context, *, number: Number = None) -> None:
 
 @app.command("release")
 def release(context: typer.Context, *, number: Number = None) -> None:
-    """Queue again what is in doubt; it goes out at the next tick, under the Message-ID it had."""
+    """Queue again what is in doubt. It goes out at the next tick, under the Message-ID it had."""
     _requeue(context, "in_doubt", number)
 
 

@@ -27,7 +27,7 @@ def editions(
     ] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List editions, newest first: the window, the readers, and how many deliveries in each state."""
+    """List editions, newest first. Each has its window, its readers, and its deliveries in each state."""
     from digests.standing import edition_standings
     from digests.store import get_digest
 
@@ -51,7 +51,7 @@ def editions(
 def answers(
     context: typer.Context, *, number: Number = None, state: OfState = None, as_json: AsJson = False
 ) -> None:
-    """Count what servers answered, the most frequent first; of the newest 50 editions, or of one."""
+    """Count what servers answered, the most frequent first. It is of the newest 50 editions, or of one."""
     from digests.standing import count_answers
 
     with opened(context) as wiring, wiring.database.read() as connection:

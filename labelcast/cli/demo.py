@@ -23,7 +23,7 @@ def command(
     *,
     once: Annotated[bool, typer.Option("--once", help="Build it, print what was built, and exit.")] = False,
 ) -> None:
-    """Make a sample blog with feeds, digests and a mailbox, and serve it.
+    """Make a sample blog with feeds and digests, and serve it.
 
     It is on port 8000, or the next that is free. A post is published some seconds after the start, and its
     digest goes out while you watch.
@@ -39,7 +39,7 @@ def command(
 
 
 def _serve(folder: Path) -> None:
-    from labelcast.demo import free_port, outbox_folder
+    from labelcast.demo import free_port, make_account, outbox_folder, utc_now
     from labelcast.logs import configure_logs
     from labelcast.service import Service
     from labelcast.settings import FILE_NAME, load_settings
@@ -56,10 +56,14 @@ def _serve(folder: Path) -> None:
             }
         )
     )
+    wiring.config = folder / FILE_NAME
     scheduler = wiring.scheduler(sending_seconds=NEWS_SECONDS)
     app = wiring.app(trouble=scheduler.trouble, outbox=outbox_folder(wiring))
-    say(f"\nhttp://localhost:{port}/         the labels, with their pages and feeds")
-    say(f"http://localhost:{port}/outbox   the mail; a new one comes in {NEWS_SECONDS:.0f} seconds")
+    say(f"\nhttp://localhost:{port}/           the labels, with their pages and feeds")
+    say(f"http://localhost:{port}/outbox     the mail; a new one comes in {NEWS_SECONDS:.0f} seconds")
+    say(f"http://localhost:{port}/subscribe  sign up: the mail that asks you to confirm is there at once")
+    name, password = make_account(wiring, now=utc_now())
+    say(f"http://localhost:{port}/admin      the publisher's pages; log in as {name} with {password}")
     say("stop with Ctrl-C\n")
     news = threading.Timer(NEWS_SECONDS, _publish, [wiring])
     news.daemon = True

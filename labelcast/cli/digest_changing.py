@@ -96,7 +96,7 @@ def introduce(
     text: Annotated[str | None, typer.Option("--text", metavar="T", help="The words themselves.")] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Take the introduction away.")] = False,
 ) -> None:
-    """Pin an introduction to a digest: it stands in each reader's next edition, once."""
+    """Pin an introduction to a digest. It stands in each reader's next edition, once."""
     from digests.planning.introducing import introduce
 
     if sum((file is not None, text is not None, clear)) != 1:

@@ -62,7 +62,7 @@ def send(
     subscriber: Subscriber = None,
     at: AtInstant = None,
 ) -> None:
-    """Send a digest's mail to one address, by the way that all mail goes. It stores nothing."""
+    """Send a digest's mail to one address, as a test. It goes by the way of all mail; nothing is stored."""
     from labelcast.preview import send_test
 
     with opened(context) as wiring:

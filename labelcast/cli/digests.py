@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labelcast.cli import digest_preview
+from labelcast.cli import digest_preview, digest_sending
 from labelcast.cli.digest_changing import change, introduce
 from labelcast.cli.digest_options import (
     AsJson,
@@ -41,12 +41,6 @@ app = typer.Typer(help="List digests; add, change, remove and preview them.", ri
 def _default(context: typer.Context, *, as_json: AsJson = False) -> None:
     if context.invoked_subcommand is None:
         list_digests(context, as_json=as_json)
-
-
-app.command("set")(change)
-app.command("introduce")(introduce)
-app.command("preview")(digest_preview.preview)
-app.command("test")(digest_preview.send)
 
 
 @app.command("list")
@@ -135,7 +129,7 @@ def remove(
     *,
     force: Annotated[bool, typer.Option("--force", help="Also when readers are subscribed to it.")] = False,
 ) -> None:
-    """Remove a digest, with its subscriptions and what is recorded of its mail."""
+    """Remove a digest. Its subscriptions and what is recorded of its mail go too."""
     from digests.store import remove_digest
 
     with opened(context) as wiring, wiring.database.write() as connection:
@@ -144,11 +138,12 @@ def remove(
 
 
 def _next(its: "Digest", now: datetime) -> datetime | None:
-    """The next slot of a digest's own rhythm; None: it comes whenever there is news."""
+    """The next slot of a digest's own rhythm; None: it comes whenever there is news, or is paused."""
     from digests.cadence import Cadence, next_slot
     from digests.store import reader_rhythm
 
-    return None if its.cadence == Cadence.INSTANT else next_slot(reader_rhythm(its), now)
+    has_none = its.cadence == Cadence.INSTANT or its.paused_at is not None
+    return None if has_none else next_slot(reader_rhythm(its), now)
 
 
 def _document(its: "Digest", now: datetime, readers: int) -> dict[str, object]:
@@ -173,6 +168,16 @@ def _document(its: "Digest", now: datetime, readers: int) -> dict[str, object]:
         "group_by": its.grouping,
         "introduction": its.introduction,
         "introduced_at": its.introduced_at,
+        "paused_at": its.paused_at,
         "next_slot": _next(its, now),
         "readers": readers,
     }
+
+
+app.command("set")(change)
+app.command("introduce")(introduce)
+app.command("preview")(digest_preview.preview)
+app.command("test")(digest_preview.send)
+app.command("pause")(digest_sending.pause)
+app.command("resume")(digest_sending.resume)
+app.command("send")(digest_sending.send)

@@ -71,7 +71,7 @@ def new(
     ] = Kinds.BOTH,
     as_json: AsJson = False,
 ) -> None:
-    """Make new keys, and print their DNS records and the lines for labelcast.toml.
+    """Make new keys, and print their DNS records. The lines for labelcast.toml are printed too.
 
     RSA of 2048 bits, which every receiver knows, and Ed25519. No file is ever written over.
     """

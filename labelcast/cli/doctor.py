@@ -13,7 +13,7 @@ def command(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
-    """Look over settings, database, mail server, DNS, clock and modules: one line each, ok or what to do.
+    """Look over settings, database, mail server, DNS and clock. One line each: ok, or what to do.
 
     Sends nothing and changes nothing. Exit code 1 if anything is not as it should be.
     """

@@ -22,6 +22,7 @@ EXIT_CODES = {
     ("posts", "SpoolError"): 1,
     ("posts", "LabelError"): 1,
     ("posts", "BlogMissing"): 1,
+    ("posts", "OverrideError"): 1,
     ("subscribers", "AddressError"): 2,
     ("subscribers", "SubscriberError"): 1,
     ("subscribers", "CsvError"): 1,
@@ -39,6 +40,8 @@ EXIT_CODES = {
     ("outbox", "MessageError"): 1,
     ("outbox", "SmtpUrlError"): 2,
     ("outbox", "TransportError"): 1,
+    ("web", "TokenError"): 1,
+    ("web", "AccountError"): 1,
     ("sqlalchemy", "SQLAlchemyError"): 1,
 }
 

@@ -15,7 +15,7 @@ Reader = Annotated[
 
 
 def grant(context: typer.Context, slug: Slug, reader: Reader, *, form: Form = FeedFormat.ATOM) -> None:
-    """Print a reader's own address of a private feed, this once; the one they had is good no more."""
+    """Print a reader's own address of a private feed. It is shown once; the one they had is good no more."""
     from feeds.keys import grant, private_url
     from feeds.selection import find_feed
 

@@ -36,7 +36,7 @@ def _default(context: typer.Context, *, as_json: AsJson = False) -> None:
 
 @app.command("list")
 def list_feeds(context: typer.Context, *, as_json: AsJson = False) -> None:
-    """List every feed: all, the configured ones, each label's and each author's own."""
+    """List every feed. There is all, the configured ones, each label's and each author's."""
     from feeds.readership import Readers, readers
     from feeds.selection import all_feeds
 
@@ -138,7 +138,7 @@ def add(
 
 @app.command("remove")
 def remove(context: typer.Context, slug: Slug) -> None:
-    """Forget a configured feed; the posts stay, and those that were private for it alone are public."""
+    """Remove a configured feed. Its posts stay, and those that were private for it alone are public."""
     from feeds.selection import remove_feed
 
     with opened(context) as wiring, wiring.database.write() as connection:
@@ -200,7 +200,7 @@ def build(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Publish all feeds and pages as files; what has not changed is not touched, what is gone goes."""
+    """Publish all feeds and pages as files. What has not changed is not touched, what is gone goes."""
     from feeds.publishing.places import named
     from labelcast.logs import configure_logs
 

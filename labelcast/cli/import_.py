@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
@@ -51,35 +50,29 @@ def command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
-    """Import posts: all of a source or nothing of it; one bad post among good ones is skipped and listed.
+    """Import posts: all of a source or nothing of it. One bad post among good ones is skipped and listed.
 
     The same import again changes nothing.
     """
-    from posts.importers import find_importer, open_source
-    from posts.intake import store_posts
+    from labelcast.importing import Import, import_posts
 
     with opened(context) as wiring:
         timezone = wiring.settings.timezone
         at = moment(now, timezone=timezone)
-        # Whoever types an address may reach their own network; where it redirects to is not theirs to say.
-        with (
-            open_source(source, database=wiring.database, allow_private=True) as found,
-            progress("posts") as advance,
-        ):
-            importer = find_importer(form.value, found, timezone=ZoneInfo(timezone), blog_url=blog_url)
-            report = store_posts(
-                wiring.database,
-                importer.read(found),
-                now=at,
-                labels=labels or (),
-                dry_run=dry_run,
-                progress=advance,
-            )
-            if found.unchanged:
-                say(f"{source}: has not changed since it was fetched last")
-            elif not dry_run:
-                found.remember(wiring.database, now=at)
-    _tell(report, dry_run=dry_run, as_json=as_json)
+        asked = Import(
+            source,
+            form=form.value,
+            labels=labels or (),
+            blog_url=blog_url,
+            dry_run=dry_run,
+            # Whoever types an address may reach their own network, but where it redirects to is not theirs.
+            may_be_private=True,
+        )
+        with progress("posts") as advance:
+            done = import_posts(wiring.database, asked, timezone=timezone, now=at, progress=advance)
+    if done.is_unchanged:
+        say(f"{source}: has not changed since it was fetched last")
+    _tell(done.report, dry_run=dry_run, as_json=as_json)
 
 
 def _tell(report: "ImportReport", *, dry_run: bool, as_json: bool) -> None:

@@ -22,7 +22,7 @@ def command(
         str, typer.Option("--site-title", metavar="TITLE", help="The blog's name.")
     ] = "A blog",
 ) -> None:
-    """Write labelcast.toml with a new secret and make the database; bring an older database up to date.
+    """Write labelcast.toml and make the database. It has a new secret. An old database is brought up to date.
 
     A settings file that is there stays as it is.
     """

@@ -37,7 +37,7 @@ def rename(
     old: Annotated[str, typer.Argument(metavar="OLD", help="The label, by name or slug.")],
     new: Annotated[str, typer.Argument(metavar="NEW", help="Its new name.")],
 ) -> None:
-    """Give a label another name; the old one and its addresses go on leading to it."""
+    """Give a label another name. The old one and its addresses go on leading to it."""
     from posts.curation import rename_label
 
     with opened(context) as wiring, wiring.database.write() as connection:
@@ -51,7 +51,7 @@ def merge(
     source: Annotated[str, typer.Argument(metavar="FROM", help="The label that goes.")],
     into: Annotated[str, typer.Argument(metavar="INTO", help="The label that stays.")],
 ) -> None:
-    """Make one label of two; the first one's names and addresses lead to the second."""
+    """Make one label of two. The first one's names and addresses lead to the second."""
     from posts.curation import merge_labels
 
     with opened(context) as wiring, wiring.database.write() as connection:

@@ -39,6 +39,7 @@ def opened(context: typer.Context) -> Iterator["Wiring"]:
     from labelcast.wiring import Wiring
 
     wiring = Wiring(load_settings(context.obj.config))
+    wiring.config = context.obj.config
     try:
         require_current(wiring.database)
         yield wiring

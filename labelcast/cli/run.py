@@ -20,7 +20,7 @@ def command(
         bool, typer.Option("--no-scheduler", help="Build no feeds and send no digests.")
     ] = False,
 ) -> None:
-    """Run the service: scheduler, sending and web in one process, until SIGTERM or Ctrl-C.
+    """Run the service: scheduler, sending and web. It ends by SIGTERM or Ctrl-C.
 
     Stopping finishes what is in hand; the rest waits for the next start. Any number may run on one database.
     """
@@ -33,7 +33,14 @@ def command(
     with opened(context) as wiring:
         settings = wiring.settings
         ticking = wiring.scheduler(sending_seconds=SENDING_SECONDS) if not no_scheduler else None
-        app = wiring.app(trouble=ticking.trouble if ticking else None) if not no_web else None
+        trouble = ticking.trouble if ticking else None
+        app = wiring.app(trouble=trouble, logged=settings.web.access_log) if not no_web else None
         if not no_web:
             say(f"serving http://{settings.web.host}:{settings.web.port}/ (stop with Ctrl-C)")
-        Service(ticking or wiring.web_scheduler(), app, host=settings.web.host, port=settings.web.port).run()
+        Service(
+            ticking or wiring.web_scheduler(),
+            app,
+            host=settings.web.host,
+            port=settings.web.port,
+            trusted_proxies=settings.web.trusted_proxies,
+        ).run()

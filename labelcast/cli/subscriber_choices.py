@@ -113,7 +113,7 @@ def pause(
         ),
     ],
 ) -> None:
-    """Send a reader nothing until a date. What comes meanwhile is in the first mail after it."""
+    """Send a reader nothing until a date. What comes out meanwhile is not sent later."""
     from labelcast.readers import pause_reader
 
     with opened(context) as wiring, wiring.database.write() as connection:

@@ -24,7 +24,7 @@ class Reason(StrEnum):
 
 
 def show(context: typer.Context, email: Email, *, as_json: AsJson = False) -> None:
-    """Show all that is kept about a reader: with --json, what to hand them when they ask for their data."""
+    """Show all that is kept about a reader. With --json, it is what to hand them if they ask for it."""
     from labelcast.reader_export import about_reader
 
     with opened(context) as wiring, wiring.database.read() as connection:
@@ -42,7 +42,7 @@ def suppress(
     *,
     reason: Annotated[Reason, typer.Option("--reason", help="Why.")] = Reason.BY_HAND,
 ) -> None:
-    """Never write to an address again, whether a reader has it or not. No list brings it back."""
+    """Never write to an address again. A reader need not have it, and no list brings it back."""
     from labelcast.readers import suppression_salt
     from subscribers.suppression import SuppressionReason, suppress
 
@@ -67,7 +67,7 @@ def lift(context: typer.Context, email: Email) -> None:
 
 
 def erase(context: typer.Context, email: Email) -> None:
-    """Forget who a reader is, as they wished; only they themselves can come back."""
+    """Forget who a reader is, as they wished. Only they themselves can come back."""
     from labelcast.readers import erase_reader
     from labelcast.scrubbing import scrub
 

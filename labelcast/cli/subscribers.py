@@ -93,7 +93,7 @@ def import_csv(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything but store.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Subscribe the readers of a list: our own export, another service's, or any CSV with addresses.
+    """Subscribe the readers of a list. It is our own export, another service's, or any CSV with addresses.
 
     A line that cannot be taken is skipped and listed; a file that is no CSV changes nothing. The same list
     again changes nothing.
@@ -130,7 +130,7 @@ def import_csv(
 
 @app.command("export")
 def export(context: typer.Context) -> None:
-    """Print all readers as CSV, a line for each subscription, with all they chose."""
+    """Print all readers as CSV. Each subscription is a line, with all they chose."""
     from labelcast.reader_export import export_readers
 
     text = io.StringIO(newline="")

@@ -20,7 +20,7 @@ def command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
-    """Run once all that is due: posts released, feeds built, digests planned and sent; then exit.
+    """Run once all that is due, and exit. Posts are released, feeds built, digests planned and sent.
 
     It is what `labelcast run` does every few seconds, for a timer of your own. Stopped by a signal it
     finishes the messages in hand; the rest waits for the next tick.

@@ -1,0 +1,1 @@
+"""What the web has done for it by the application: handed in by the wiring."""
