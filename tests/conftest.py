@@ -30,7 +30,7 @@ from posts.sanitize import CleanPost
 from posts.writing import PostWriter
 
 # The one MetaData holds the tables of every room that was imported.
-for _room in ("posts", "subscribers", "feeds", "digests"):
+for _room in ("posts", "subscribers", "outbox", "feeds", "digests", "web"):
     import_module(f"{_room}.model")
 for _module in ("posts.authors", "posts.privacy", "posts.withdrawals"):
     import_module(_module)
@@ -45,6 +45,7 @@ POSTGRES = "postgresql://postgres@127.0.0.1:5432"
 # The fixtures `smtp_faults`, a server that can be told to misbehave, `feed_blog`, a small blog, and more.
 pytest_plugins = [
     "tests.badly",
+    "tests.besieged",
     "tests.feeds_blog",
     "tests.mailbox_servers",
     "tests.s3_server",

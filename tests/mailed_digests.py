@@ -18,7 +18,7 @@ from subscribers.store import add_subscriber, get_subscriber, subscribe
 from subscribers.tokens import TokenSigner
 from tests.feeds_blog import FeedsBlog
 from tests.web_client import open_client
-from web.readerlinks import ReaderLinks
+from web.readers.readerlinks import ReaderLinks
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 # Mondays, 08:00.
@@ -81,12 +81,15 @@ def dump(database: Database) -> dict[str, list[str]]:
         }
 
 
-def reading(blog: FeedsBlog, **options: Any) -> Reading:
-    """The digest ``weekly`` (Mondays at 8) on a blog, its pages opened."""
+def reading(blog: FeedsBlog, links: dict[str, Any] | None = None, **options: Any) -> Reading:
+    """The digest ``weekly`` (Mondays at 8) on a blog, its pages opened.
+
+    ``links`` is more for its ``ReaderLinks``.
+    """
     with blog.database.write() as connection:
         add_digest(connection, "weekly", rule="all", title="The week", at="mon 08:00", now=MONDAY - WEEK)
-    links = ReaderLinks(signer=SIGNER, salt=salt, now=lambda: NOW)
-    return Reading(blog, open_client(blog, reader_links=links, **options))
+    its = ReaderLinks(signer=SIGNER, salt=salt, now=lambda: NOW, **links or {})
+    return Reading(blog, open_client(blog, reader_links=its, **options))
 
 
 def link(purpose: str, number: int) -> str:

@@ -135,6 +135,17 @@ def test_a_source_that_is_none_is_one_line_and_changes_nothing(
     assert command("posts", "--json").out == before
 
 
+def test_a_post_is_hidden_and_shown_by_its_id_or_its_number(command: Command, filled: Path) -> None:
+    newest = ("posts", "--state", "live", "--limit", "1")
+    number, uri = command(*newest).text.split("\t")[0], command(*newest, "--json").json[0]["id"]
+    for wanted in (number, uri):
+        assert command("posts", "hide", wanted).code == 0
+        assert command(*newest, "--json").json[0]["id"] != uri
+        assert command("posts", "show", wanted).code == 0
+        assert command(*newest, "--json").json[0]["id"] == uri
+    assert "post '99': there is none of this id or number" in command("posts", "hide", "99").err
+
+
 def test_posts_are_listed_newest_first_with_the_keys_promised(command: Command, filled: Path) -> None:
     posts = command("posts", "--json").json
     assert [post["title"] for post in posts] == ["Three", "Two", "One"]

@@ -137,3 +137,29 @@ def test_a_template_that_is_not_there_yet_is_taken_and_warned_of(command: Comman
     assert "warning" not in command("digests", "set", "weekly", "--template", "compact").err
     added = command("digests", "add", "daily", "--rule", "all", "--template", "own")
     assert "there are compact, digest, plain, text" in added.err
+
+
+@pytest.mark.usefixtures("weekly")
+def test_a_digest_is_paused_and_resumed(command: Command) -> None:
+    assert command("digests", "pause", "weekly").err == "digest weekly: paused\n"
+    paused = _listed(command)
+    assert paused["paused_at"] is not None
+    assert paused["next_slot"] is None
+    assert "paused already" in command("digests", "pause", "weekly").err
+    refused = command("digests", "send", "weekly", "--yes")
+    assert (refused.code, "resume it first" in refused.err) == (1, True)
+    assert command("digests", "resume", "weekly").err == "digest weekly: resumed\n"
+    assert _listed(command)["paused_at"] is None
+    assert "was not paused" in command("digests", "resume", "weekly").err
+
+
+@pytest.mark.usefixtures("weekly")
+def test_a_digest_is_sent_beside_its_slots_when_that_is_said(command: Command) -> None:
+    added = command("subscribers", "add", "ann@example.org", "--digest", "weekly", "--confirmed")
+    assert added.code == 0, added.err
+    command("tick")
+    refused = command("digests", "send", "weekly")
+    assert (refused.code, "--yes" in refused.err) == (2, True)
+    sent = command("digests", "send", "weekly", "--yes")
+    assert (sent.code, sent.err) == (0, "digest weekly: goes out at the next tick\n")
+    assert sent.out == b"1 would get nothing: they have nothing new\n"

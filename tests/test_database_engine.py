@@ -48,6 +48,13 @@ def test_instants_sort_as_time_does(database: Database) -> None:
         )
 
 
+def test_an_error_repeats_nothing_of_what_was_to_be_stored(database: Database) -> None:
+    _store(database, NOON, url="ann@example.org")
+    with pytest.raises(StatementError) as failed:
+        _store(database, NOON.replace(year=2031), url="ann@example.org")
+    assert "2031" not in str(failed.value)
+
+
 def test_a_block_that_raises_stores_nothing(database: Database) -> None:
     def stumble() -> None:
         with database.write() as connection:

@@ -11,6 +11,9 @@ from sqlalchemy.engine.interfaces import ReflectedIndex
 from database import Database, SchemaOutdated, metadata, open_database, require_current, upgrade
 from database.migrate import MIGRATIONS, current, head, known
 
+# SQLAlchemy knows them by their words only: ``FINDING`` of subscribers.model, ``URL_INDEX`` of posts.model.
+_IN_WORDS = {"ix_subscriber_domain", "ix_subscriber_prefix", "ix_post_url"}
+
 
 def _index(found: ReflectedIndex) -> str:
     """An index in words; the condition of a partial one is told as an object."""
@@ -46,6 +49,7 @@ def _shape(connection: Connection) -> dict[str, object]:
     }
 
 
+@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index")
 def test_a_migrated_database_equals_a_fresh_one(database_url: str) -> None:
     database = open_database(database_url)
     with database.write() as connection:
@@ -55,7 +59,9 @@ def test_a_migrated_database_equals_a_fresh_one(database_url: str) -> None:
     upgrade(database)
     with database.write() as connection:
         assert _shape(connection) == fresh
-        options = {"include_name": lambda name, *_: not str(name).startswith("post_search")}
+        options = {
+            "include_name": lambda name, *_: not str(name).startswith("post_search") and name not in _IN_WORDS
+        }
         assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
     database.dispose()
 

@@ -105,6 +105,10 @@ def test_it_is_served_and_a_digest_goes_out_while_one_watches(tmp_path: Path) ->
         assert "Cycling" in _wait_for(lambda: _answer(address))
         assert "The week in the valley" in _get(f"{address}outbox")
         assert "<entry>" in _get(f"{address}feeds/cycling.atom")
+        asked = b"email=watcher%40valley.example&digest=the-week"
+        with urllib.request.urlopen(f"{address}subscribe", data=asked, timeout=10) as answer:
+            assert "Look into your mail" in answer.read().decode()
+        assert _wait_for(lambda: "Confirm: The week in the valley" in _get(f"{address}outbox"))
         assert _wait_for(lambda: "News at once" in _get(f"{address}outbox"))
         serving.send_signal(signal.SIGTERM)
         assert serving.wait(timeout=60) == 0

@@ -16,6 +16,7 @@ from digests.planning.editions import Planner
 from digests.planning.foretelling import Foretold, foretell, slot_on
 from digests.store import add_digest, get_digest, update_digest
 from digests.subscribed import subscribed_of
+from labelcast.preview import When, preview_digest
 from labelcast.settings import load_settings
 from labelcast.wiring import Wiring
 from posts.blog import create_blog
@@ -164,6 +165,18 @@ def test_of_what_was_made_and_not_sent_nobody_is_told_that_it_was_sent(
     told = command(*look)
     assert f"edition 1; its message to them is {state}" in told.err
     assert "New" in told.text
+
+
+def test_who_looks_at_what_there_is_waits_for_nobody_who_writes(command: Any, blog: Path) -> None:
+    command("digests", "add", "weekly", "--rule", "all", "--min-posts", "2")
+    (blog / "new.jsonl").write_text(NEWS)
+    command("import", "new.jsonl", "--now", "2026-12-09T10:00:00Z")
+    at = datetime(2026, 12, 15, 8, 0, tzinfo=UTC)
+    wiring = Wiring(load_settings())
+    with wiring.database.write():
+        seen = preview_digest(wiring, "weekly", When(now=at, at=at), email=None)
+    assert seen is not None
+    assert b"New" in seen.part("text")
 
 
 def test_a_day_means_the_slot_on_it() -> None:

@@ -66,6 +66,19 @@ def test_every_option_is_told_and_none_that_is_not_there(sections: dict[str, str
     assert told - of_the_group == options
 
 
+def test_no_list_of_commands_cuts_a_line_off() -> None:
+    """A command's first sentence fits beside its name, on a terminal of 80 columns."""
+
+    def cut_off(command: Any, path: str) -> Iterator[str]:
+        inner = getattr(command, "commands", {})
+        for name, one in inner.items():
+            if one.get_short_help_str(78 - 6 - max(map(len, inner))).endswith("..."):
+                yield f"{path} {name}"
+            yield from cut_off(one, f"{path} {name}")
+
+    assert list(cut_off(typer.main.get_command(app), "labelcast")) == []
+
+
 @pytest.mark.parametrize("path", [path for path, (_, arguments) in COMMANDS.items() if arguments])
 def test_a_heading_shows_the_arguments(checkout: Path, path: str) -> None:
     assert " ".join([path, *COMMANDS[path][1]]) in _headings(checkout)
@@ -102,9 +115,13 @@ def test_the_defaults_told_are_the_defaults(checkout: Path) -> None:
         elif found := re.match(r"\| `(\w+)` \| `([^`]+)` \|", line):
             value = flat[table + found[1]]
             only = value[0] if isinstance(value, tuple) else value
-            assert found[2] == (f"{only:g}" if isinstance(only, float) else str(only)), line
+            assert found[2] == (f"{only:g}" if isinstance(only, float) else _as_toml(only)), line
             checked += 1
     assert checked > 10
+
+
+def _as_toml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def test_links_lead_somewhere(checkout: Path) -> None:

@@ -22,7 +22,7 @@ from labelcast.settings import load_settings
 from labelcast.wiring import Wiring
 from tests.websub_hub import PATIENCE, Hub, Subscriber, discover
 from web.app import Site
-from web.wire import protocol_for
+from web.feeds.wire import protocol_for
 
 NOW = datetime(2026, 11, 23, 14, tzinfo=UTC)
 

@@ -1,5 +1,6 @@
 """Settings: what is read from where, and the one line that each mistake gets."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,9 @@ def test_the_keys_are_those_of_the_design() -> None:
         *("bounces.return_path", "bounces.mailbox", "bounces.soft_limit", "bounces.soft_days"),
         *("feeds.entries", "feeds.content", "feeds.public_dir", "feeds.hubs"),
         *("feeds.aliases", "feeds.renamed", "feeds.polls_an_hour"),
-        *("web.host", "web.port", "web.signup_url", "scheduler.tick_seconds"),
+        *("web.host", "web.port", "web.signup_url", "web.trusted_proxies", "web.session_hours"),
+        *("web.access_log", "signup.open", "signup.link_days", "signup.per_address_day"),
+        *("signup.per_network_hour", "signup.per_domain_hour", "scheduler.tick_seconds"),
     }
 
 
@@ -78,7 +81,7 @@ def test_every_key_can_come_from_the_environment(file: Path, monkeypatch: pytest
 
 
 def _text(value: object) -> str:
-    return ",".join(value) if isinstance(value, tuple) else str(value)
+    return json.dumps(value) if isinstance(value, tuple) else str(value)
 
 
 def test_the_environment_alone_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

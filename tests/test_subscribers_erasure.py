@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from labelcast.readers import add_reader, erase_reader, suppression_salt
 from labelcast.scrubbing import scrub
 from posts.blog import create_blog
 from posts.rules import parse
+from subscribers.changing import ask_change
 from subscribers.consent import ERASED
 from subscribers.csvfile import read_csv
 from subscribers.model import suppression
@@ -91,6 +92,9 @@ def _live_through_everything(connection: Connection) -> None:
     connection.execute(insert(bounce).values(**back, **ids, source_key="x" * 64))
     add_feed(connection, slug="inner", rule=parse("all"), now=NOW, is_private=True)
     grant(connection, "inner", EMAIL, now=NOW)
+    other = add_reader(connection, "o@else.example", weekly, Words(), confirmed=True, origin="x", now=NOW)
+    for number, wanted in ((reader.id, f"new@{KEY.partition('@')[2]}"), (other.id, EMAIL)):
+        ask_change(connection, number, wanted, now=NOW, lasts=timedelta(days=7))
 
 
 def _erase(connection: Connection) -> None:
@@ -105,6 +109,7 @@ def _erase(connection: Connection) -> None:
         "delivery.domain",
         "bounce.diagnostic",
         "feed_key.reader",
+        "address_change.email",
     }
     assert erase_reader(connection, f" {EMAIL.upper()} ", now=NOW)
 

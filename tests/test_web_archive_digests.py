@@ -19,11 +19,13 @@ from digests.past import Candidate, tiled
 from digests.store import add_digest, find_digest, update_digest
 from posts.model import PostState
 from posts.model import post as post_table
+from posts.overriding import hide, show
 from posts.privacy import set_private_rule
 from posts.rules import parse
 from tests.feeds_blog import FeedsBlog
 from tests.mailed_digests import MONDAY, NOW, WEEK, Reading, add_edition, message, reading
 from tests.web_client import open_client, tree
+from web.digests.around import page_of, put_around
 
 DAY = timedelta(days=1)
 ADDRESSES = ("/digests", "/digests/weekly", "/digests/weekly/1", "/digests/weekly.atom")
@@ -59,7 +61,7 @@ def mail(archive: Reading, end: datetime = MONDAY, **values: Any) -> int:
 def listed(archive: Reading, query: str = "") -> list[str]:
     page = archive.client.get(f"/digests/weekly{query}")
     assert page.status_code == 200
-    found: list[str] = tree(page.text).xpath("//ul[@class='editions']/li/a/@href")
+    found: list[str] = tree(page.text).xpath("//ul[@class='editions']/li/a[@class='name']/@href")
     return found
 
 
@@ -82,17 +84,82 @@ def test_past_editions_stand_newest_first_by_25(archive: Reading) -> None:
     numbers = [mail(archive, MONDAY + WEEK * week) for week in range(27)]
     first = listed(archive)
     assert first == [f"../digests/weekly/{number}" for number in reversed(numbers[2:])]
-    assert listed(archive, "?page=2") == [
-        f"../digests/weekly/{number}" for number in (numbers[1], numbers[0])
-    ]
+    older = f"?before={numbers[2]}"
+    assert listed(archive, older) == [f"../digests/weekly/{number}" for number in (numbers[1], numbers[0])]
     page = tree(archive.client.get("/digests/weekly").text)
-    assert page.xpath("string(//a[@rel='next']/@href)") == "../digests/weekly?page=2"
+    assert page.xpath("string(//a[@rel='next']/@href)") == f"../digests/weekly{older}"
+    back = tree(archive.client.get(f"/digests/weekly{older}").text)
+    assert back.xpath("string(//a[@rel='prev']/@href)") == "../digests/weekly"
+    assert back.xpath("string(//title)") == "The week, 2 November 2026 – 9 November 2026 · The Blog"
     assert page.xpath("//link[@rel='alternate'][contains(@href, 'weekly.atom')]/@type") == [
         "application/atom+xml"
     ]
-    assert "News of 2026-11-02" in archive.client.get("/digests/weekly?page=2").text
-    for wrong in ("3", "0", "-1", "x", "9" * 30):
-        assert archive.client.get(f"/digests/weekly?page={wrong}").status_code == 404
+    assert "News of 2026-11-02" in archive.client.get(f"/digests/weekly{older}").text
+    # A page stays what it is when another edition comes.
+    mail(archive, MONDAY + 27 * WEEK)
+    assert len(listed(archive, older)) == 2
+    for wrong in (numbers[0], "99", "0", "-1", "x", "", "9" * 30):
+        assert archive.client.get(f"/digests/weekly?before={wrong}").status_code == 404
+
+
+@given(total=st.integers(0, 90), size=st.integers(1, 30))
+def test_every_edition_stands_on_one_page_and_the_pages_lead_to_each_other(total: int, size: int) -> None:
+    numbers = [7 * number for number in range(total, 0, -1)]
+    cursor: int | None = None
+    seen: list[int] = []
+    way: list[int | None] = []
+    while True:
+        page = page_of(numbers, cursor, size)
+        assert page is not None
+        begin, newer, older = page
+        seen += numbers[begin : begin + size]
+        assert newer == (None if not way else way[-1] or 0)
+        if older is None:
+            break
+        way.append(cursor)
+        cursor = older
+    assert seen == numbers
+
+
+def test_an_edition_leads_to_its_neighbours_and_to_its_posts(archive: Reading) -> None:
+    first, last = mail(archive, posts=[1]), mail(archive, MONDAY + 2 * WEEK)
+    other = mail(archive, MONDAY, labels="mek")
+    middle = mail(archive, MONDAY + WEEK, posts=[2, 3], html="<h1>Late</h1>")
+    archive.blog.store(3, "Iran", state=PostState.DELETED)
+    page = tree(archive.client.get(f"/digests/weekly/{middle}").text)
+    for which, to in (("prev", last), ("next", first)):
+        assert set(page.xpath(f"//a[@rel='{which}']/@href")) == {f"../../digests/weekly/{to}"}
+    assert page.xpath("//details//a/text()") == ["Post 2"]
+    assert page.xpath("string(//title)") == "News of 2026-11-09 · 9 November 2026 · The Blog"
+    ends = tree(archive.client.get(f"/digests/weekly/{first}").text)
+    assert (ends.xpath("//a[@rel='next']"), len(ends.xpath("//a[@rel='prev']"))) == ([], 2)
+    # One that is not listed has none: it is one reader's kind.
+    assert not tree(archive.client.get(f"/digests/weekly/{other}").text).xpath("//a[@rel]")
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [
+        "<!doctype html><html><head><title>Old</title></head><body class='x'><p>In</p></body></html>",
+        "<!DOCTYPE html><html><body><p>In</p></body></html>",
+        "<p>In</p>",
+        "<body><p>In",
+        "<head></head><p>In</p>",
+        "<HTML><HEAD></HEAD><BODY>a</body><p>In</p></BODY></HTML>",
+    ],
+)
+def test_a_bar_stands_around_whatever_a_template_made(mail: str) -> None:
+    made = put_around(
+        mail, title="A &amp; B", head="<style>x</style>", above="<i>top</i>", below="<i>end</i>"
+    )
+    page = tree(made)
+    assert page.xpath("//title/text()") == ["A & B"]
+    assert page.xpath("//i/text()") == ["top", "end"]
+    assert page.xpath("//style/text()") == ["x"]
+    assert "In" in page.xpath("string(//p)")
+    assert made.index("top") < made.index("In") < made.index("end")
+    assert "Old" not in made
+    assert made.lower().startswith("<!doctype") == mail.lower().startswith("<!doctype")
 
 
 def test_of_each_week_one_edition_is_listed_whoever_chose_what(archive: Reading) -> None:
@@ -122,7 +189,7 @@ def test_what_was_not_mailed_is_not_there(archive: Reading) -> None:
     for wrong in (*numbers, 99, "x", "01", "9" * 30):
         assert archive.client.get(f"/digests/weekly/{wrong}").status_code == 404
     assert listed(archive) == []
-    assert "No edition was mailed yet." in archive.client.get("/digests/weekly").text
+    assert "No editions yet." in archive.client.get("/digests/weekly").text
 
 
 def test_an_edition_is_of_its_own_digest_only(archive: Reading) -> None:
@@ -138,10 +205,12 @@ def test_an_edition_is_shown_as_it_was_mailed_without_its_readers_links(archive:
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     page = tree(answer.text)
     assert page.xpath("string(//h1)") == "Grüße, 😀"
-    assert page.xpath("//a/@href") == ["https://blog.example/digests/weekly"] * 3
+    assert page.xpath("//main/p/a/@href") == ["https://blog.example/digests/weekly"] * 3
+    assert set(page.xpath("//nav//a/@href")) == {"../../digests/weekly"}
     assert page.xpath("string(//p)").strip().startswith("Way")
+    shown = re.sub("<style>.*?</style>", "", answer.text, flags=re.DOTALL)
     for trace in ("unsubscribe", "preferences", "stop/", "￾", "@"):
-        assert trace not in answer.text
+        assert trace not in shown
 
 
 def test_nothing_that_a_template_holds_can_run(archive: Reading) -> None:
@@ -192,6 +261,18 @@ def test_what_became_private_is_no_more_to_be_read(archive: Reading) -> None:
     assert archive.client.get(f"/digests/weekly/{with_secret}").status_code == 410
     assert listed(archive) == [f"../digests/weekly/{without}"]
     assert f"weekly/{with_secret}" not in archive.client.get("/digests/weekly.atom").text
+
+
+def test_what_the_publisher_hid_is_no_more_to_be_read_until_it_is_shown(archive: Reading) -> None:
+    number = mail(archive, posts=[1, 3])
+    with archive.database.write() as connection:
+        hide(connection, [1], now=NOW)
+    assert archive.client.get(f"/digests/weekly/{number}").status_code == 410
+    assert listed(archive) == []
+    with archive.database.write() as connection:
+        show(connection, [1], now=NOW)
+    assert archive.client.get(f"/digests/weekly/{number}").status_code == 200
+    assert listed(archive) == [f"../digests/weekly/{number}"]
 
 
 def test_what_was_deleted_stays_as_it_was_mailed_but_for_the_feeds_list(archive: Reading) -> None:

@@ -19,7 +19,7 @@ from posts.rules import parse
 from tests.feeds_blog import START, FeedsBlog, post
 from tests.web_client import open_client
 from web.app import FeedServing
-from web.moved import MovedFeeds
+from web.feeds.moved import MovedFeeds
 
 POSTS = "/feeds/posts/default"
 OTHERS = FeedServing(resolvers=(MovedFeeds().read,))

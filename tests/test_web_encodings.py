@@ -8,7 +8,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.encodings import CODINGS, choose, encode
+from web.feeds.encodings import CODINGS, choose, encode
 
 READ = {
     "identity": bytes,

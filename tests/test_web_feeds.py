@@ -15,8 +15,9 @@ from posts.model import PostState
 from posts.rules import parse
 from tests.feeds_blog import FeedsBlog, post
 from tests.web_client import ENVIRONMENT, open_client
-from web.app import SECURITY, FeedServing, create_app
-from web.moved import MovedFeeds
+from web.app import FeedServing, create_app
+from web.feeds.moved import MovedFeeds
+from web.security import SECURITY
 
 ADDRESS = "/feeds/mek.atom"
 LONG = "<p>" + "A word and another. " * 100 + "</p>"

@@ -27,7 +27,7 @@ from tests.feeds_polling import Reader
 from tests.feeds_walking import ATOM
 from tests.web_client import open_client
 from web.app import FeedServing
-from web.feeds import Renamed
+from web.feeds.serving import Renamed
 
 PRIVATE = "z"
 

@@ -13,9 +13,9 @@ from posts.rules import parse
 from posts.store import Cursor
 from tests.feeds_blog import FeedsBlog, post
 from tests.web_client import open_client, tree
-from web.app import CONTENT_SECURITY_POLICY
-from web.cursors import read_cursor, write_cursor
-from web.labels import POSTS_A_PAGE
+from web.blog.cursors import read_cursor, write_cursor
+from web.blog.labels import POSTS_A_PAGE
+from web.security import CONTENT_SECURITY_POLICY
 
 
 @pytest.fixture

@@ -24,6 +24,8 @@ ADDRESSES = (
     link("unsubscribe", 2),
     link("stop", 1),
     link("preferences", 1),
+    f"{link('preferences', 1)}/address",
+    f"{link('preferences', 1)}/erase",
     "/unsubscribe/forged",
     "/digests",
     "/digests/weekly",
@@ -40,7 +42,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         create_blog(connection, site_url=SITE.url, now=START)
     blog = FeedsBlog(database)
     blog.store(1, LONG, "Bees")
-    made = reading(blog)
+    made = reading(blog, {"erase": lambda *_: None})
     with database.write() as connection:
         its = find_digest(connection, "weekly")
         assert its is not None
@@ -64,6 +66,35 @@ def test_every_page_fits_a_phone_and_is_dark_in_the_dark(browser: Any, site: str
         assert shown == f"rgb{tuple(bytes.fromhex(DARK.page[1:]))}"
 
 
+OWN = (
+    link("preferences", 1),
+    f"{link('preferences', 1)}/address",
+    link("unsubscribe", 1),
+    "/digests",
+    "/digests/weekly",
+    "/digests/weekly/2",
+)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_of_a_readers_breaks_a_rule_of_accessibility(browser: Any, site: str, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is missing").Axe()
+    with opened(browser, site, OWN[0], color_scheme=scheme, bypass_csp=True) as page:
+        for path in OWN:
+            page.goto(site + path)
+            assert violations(axe, page) == [], path
+        page.goto(site + OWN[0])
+        page.fill("input[name=language]", "<b>")
+        page.click("text=Save these choices")
+        assert page.get_attribute("input[name=language]", "aria-invalid") == "true"
+        assert violations(axe, page) == []
+
+
+def violations(axe: Any, page: Any) -> list[tuple[str, list[str]]]:
+    found = axe.run(page).response["violations"]
+    return [(one["id"], [node["html"] for node in one["nodes"]]) for one in found]
+
+
 def test_a_reader_leaves_comes_back_and_chooses_without_a_script(browser: Any, site: str) -> None:
     with opened(browser, site, link("unsubscribe", 1), java_script_enabled=False) as page:
         page.click("text=Unsubscribe >> nth=-1")
@@ -75,8 +106,8 @@ def test_a_reader_leaves_comes_back_and_chooses_without_a_script(browser: Any, s
         page.check("text=Bees")
         page.select_option("select[name=cadence]", "daily")
         page.fill("input[name=at]", "17:30")
-        page.click("text=Keep these choices")
-        assert page.text_content("[role=status]") == "Your choices are kept."
+        page.click("text=Save these choices")
+        assert page.text_content("[role=status]") == "Your choices are saved."
         assert page.is_checked("text=Bees")
         assert "daily, 17:30 UTC" in page.text_content("main")
 

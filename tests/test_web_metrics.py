@@ -17,8 +17,8 @@ from posts.model import PostState
 from posts.rules import parse
 from tests.feeds_blog import FeedsBlog, post
 from tests.web_client import open_client
-from web.counting import Counting, Counts
-from web.metrics import FRESH_SECONDS, MAX_SLUGS, OTHERS, Metrics
+from web.operations.counting import Counting, Counts
+from web.operations.metrics import FRESH_SECONDS, MAX_SLUGS, OTHERS, Metrics
 
 NOW = datetime.now(UTC)
 Sample = tuple[str, tuple[tuple[str, str], ...]]

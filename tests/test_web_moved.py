@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from feeds.parts import MAX_ENTRIES, PartSpec
 from posts.rules import And, HasLabel, Not, Or, Rule
-from web.asked import Asked, BadRequest
-from web.blogger import read_blogger, write_blogger
-from web.moved import MOVED, MovedFeeds
-from web.resolving import split_address
+from web.feeds.asked import Asked, BadRequest
+from web.feeds.blogger import read_blogger, write_blogger
+from web.feeds.moved import MOVED, MovedFeeds
+from web.feeds.resolving import split_address
 
 READ = MovedFeeds().read
 

@@ -22,10 +22,10 @@ from posts.rules import parse
 from posts.walking import Step
 from tests.feeds_blog import FeedsBlog, post
 from tests.web_client import ENVIRONMENT, open_client, tree
-from web import published
+from web.blog import published
+from web.blog.periods import Period, cut, day_of, read_period
+from web.blog.published import PageDocuments
 from web.pages import Pages
-from web.periods import Period, cut, day_of, read_period
-from web.published import PageDocuments
 
 
 class Site:

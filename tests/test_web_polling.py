@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.polling import Polling
+from web.feeds.polling import Polling
 
 AN_HOUR = 120
 INTERVAL = 30.0

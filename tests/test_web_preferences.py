@@ -17,11 +17,11 @@ from subscribers.subscribing import change
 from tests.feeds_blog import FeedsBlog
 from tests.mailed_digests import NOW, WEEK, Reading, link, reading
 from tests.web_client import tree
-from web.choices import Choices, read_choices
 from web.forms import read_form
+from web.readers.choices import Choices, read_choices
 
 HERE = link("preferences", 1)
-SAVED = "Your choices are kept."
+SAVED = "Your choices are saved."
 
 
 @pytest.fixture
@@ -225,7 +225,11 @@ def test_a_readers_other_digests_are_a_link_away_and_all_can_be_left(prefs: Read
     (other,) = prefs.reader("a", "daily")
     prefs.reader("b", "daily")
     page = tree(prefs.client.get(HERE).text)
-    assert page.xpath("//main//li/a/@href") == [f"..{link('preferences', other)}"]
+    yours = page.xpath("//nav[@class='yours']//a")
+    assert [(one.text, one.get("href"), one.get("aria-current")) for one in yours] == [
+        ("The day", f"..{link('preferences', other)}", None),
+        ("The week", f"..{link('preferences', 1)}", "page"),
+    ]
     ways = page.xpath("//form[not(@class)]/@action")
     assert ways == [f"..{link('unsubscribe', 1)}", f"..{link('stop', 1)}"]
     prefs.client.post(link("unsubscribe", 1))
@@ -263,4 +267,4 @@ def test_whatever_is_typed_is_either_taken_or_told(
             "paused_until",
         }  # fmt: skip
         assert set(changes["labels"]) <= {"mek", "8:00"}
-    assert all(text.endswith(".") and len(text) < 400 for text in wrong)
+    assert all(text.endswith(".") and len(text) < 400 for text in wrong.values())

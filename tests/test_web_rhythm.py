@@ -7,7 +7,7 @@ import pytest
 
 from feeds.formats.known import FORMATS
 from tests.feeds_blog import START, FeedsBlog, post
-from web.rhythm import LEAST, MOST, UNKNOWN, max_age
+from web.feeds.rhythm import LEAST, MOST, UNKNOWN, max_age
 
 HOUR = timedelta(hours=1)
 

@@ -14,13 +14,14 @@ from starlette.testclient import TestClient
 from database import Database, DatabaseUnavailable
 from tests.feeds_blog import FeedsBlog, post
 from tests.web_client import open_client, web_app
-from web.answers import Answer
-from web.app import SECURITY, FeedServing, Site
-from web.asked import Asked
-from web.freshness import Freshness
-from web.polling import Polling
-from web.resolving import Addresses
-from web.shortway import ShortWay
+from web.app import FeedServing, Site
+from web.feeds.answers import Answer
+from web.feeds.asked import Asked
+from web.feeds.freshness import Freshness
+from web.feeds.polling import Polling
+from web.feeds.resolving import Addresses
+from web.feeds.shortway import ShortWay
+from web.security import SECURITY
 
 PATH = "/feeds/mek.atom"
 LONG = "<p>" + "A word and another. " * 100 + "</p>"

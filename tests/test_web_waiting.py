@@ -15,7 +15,7 @@ from posts.store import find_label
 from tests.feeds_blog import FeedsBlog, post
 from tests.web_client import open_client
 from web.app import FeedServing
-from web.moved import MovedFeeds
+from web.feeds.moved import MovedFeeds
 
 DAY = timedelta(days=1)
 # Where it would show, once it is there; and what has it in passing, or only asks for something like it.

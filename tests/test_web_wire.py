@@ -12,9 +12,9 @@ from starlette.types import Scope, Send
 
 from tests.feeds_blog import FeedsBlog, post
 from tests.web_client import web_app
-from web.answers import Reply
 from web.app import FeedServing, Site
-from web.wire import protocol_for
+from web.feeds.answers import Reply
+from web.feeds.wire import protocol_for
 
 PATH = b"/feeds/mek.atom"
 LONG = "<p>" + "A word and another. " * 5000 + "</p>"
