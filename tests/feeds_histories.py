@@ -66,7 +66,8 @@ class History:
         """Every feed's posts, the newest first."""
         with self.blog.database.read() as connection:
             live = list_posts(connection, state=PostState.LIVE)
-            slugs = [label.slug for label in labels(connection, counted=False)]
+            # A label that no live post ever had has no feed yet.
+            slugs = [label.slug for label in labels(connection, counted=False) if label.is_met]
             mine = find_feed(connection, self.blog.site, "mine")
             assert mine is not None
             under = set(newest(connection, mine.rule, limit=None))
