@@ -11,32 +11,27 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
-    Select,
     exists,
     func,
-    literal,
     select,
     true,
     tuple_,
     union,
 )
 
-from database import UtcDateTime
 from posts.lookup import LabelIndex, load_labels
 from posts.model import PostState, post, post_label, post_override
 from posts.querying import Branch, branches, condition, live_size, simplify
 from posts.reading import labels_of
 from posts.rules import All, Rule, rule_labels
 from posts.search import has_words
-from posts.selecting import Cursor
+from posts.selecting import Cursor, Found, in_order, place_of
 
 COUNTED_TO = 10_000
 """More posts are not counted, and not changed at once."""
 
 EVERYTHING = All()
-Found = Select[int, datetime]
 _IS_HIDDEN = exists().where(post_override.c.post_id == post.c.id, post_override.c.is_hidden == true())
 
 
@@ -181,7 +176,7 @@ class _Asked:
             # What is found by words is found once for each walk.
             found = [Branch(None, rule)]
         walks = [
-            _ordered(self._walk(branch, state, index, older_than, newer_than), forward=forward).limit(limit)
+            in_order(self._walk(branch, state, index, older_than, newer_than), forward=forward).limit(limit)
             for branch in found
             for state in self._states()
         ]
@@ -190,7 +185,8 @@ class _Asked:
         if len(walks) == 1:
             return walks[0]
         together = union(*(select(one.c.id, one.c.published) for one in map(_subquery, walks))).subquery()
-        return _ordered(select(together.c.id, together.c.published), forward=forward).limit(limit)
+        merged: Found = select(together.c.id, together.c.published)
+        return in_order(merged, forward=forward).limit(limit)
 
     def _states(self) -> list[PostState]:
         shelf = self.wanted.shelf
@@ -230,22 +226,11 @@ class _Asked:
                 query = query.where(published >= edge if is_from else published < edge)
         place = tuple_(published, post_id)
         if older_than is not None:
-            query = query.where(place < _place(older_than))
+            query = query.where(place < place_of(older_than))
         if newer_than is not None:
-            query = query.where(place > _place(newer_than))
+            query = query.where(place > place_of(newer_than))
         return query
 
 
 def _subquery(query: Found) -> Any:
     return query.subquery()
-
-
-def _place(cursor: Cursor) -> ColumnElement[Any]:
-    return tuple_(literal(cursor.published, UtcDateTime), literal(cursor.id))
-
-
-def _ordered(query: Found, *, forward: bool) -> Found:
-    post_id, published = query.selected_columns
-    if forward:
-        return query.order_by(published.asc(), post_id.asc())
-    return query.order_by(published.desc(), post_id.desc())

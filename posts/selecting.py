@@ -30,7 +30,7 @@ Range = tuple[datetime | None, datetime | None]
 """From the first instant on, until before the second; None: without that end."""
 
 ALWAYS: Range = (None, None)
-Found = Select[tuple[int, datetime]]
+Found = Select[int, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +93,11 @@ class Selection:
             return None
         if len(selects) > 1:
             if limit is not None:
-                limited = [_ordered(one, forward=forward).limit(limit + offset).subquery() for one in selects]
+                limited = [in_order(one, forward=forward).limit(limit + offset).subquery() for one in selects]
                 selects = [select(one.c.id, one.c.moment) for one in limited]
             together = union(*selects).subquery()
             selects = [select(together.c.id, together.c.moment)]
-        found = _ordered(selects[0], forward=forward).limit(limit)
+        found = in_order(selects[0], forward=forward).limit(limit)
         return found.offset(offset) if offset else found
 
     def count(self, *, at_most: int | None = None) -> Select[int] | None:
@@ -137,9 +137,9 @@ class Selection:
         query = _within(_within(query, source.published, self.published), post.c.updated, self.updated)
         place = tuple_(source.published, source.post_id)
         if older_than is not None:
-            query = query.where(place < _place(older_than))
+            query = query.where(place < place_of(older_than))
         if newer_than is not None:
-            query = query.where(place > _place(newer_than))
+            query = query.where(place > place_of(newer_than))
         return query
 
     def _reads_posts(self) -> bool:
@@ -177,11 +177,13 @@ def _within(query: Found, column: ColumnElement[datetime], span: Range) -> Found
     return query if until is None else query.where(column < until)
 
 
-def _place(cursor: Cursor) -> ColumnElement[Any]:
+def place_of(cursor: Cursor) -> ColumnElement[Any]:
+    """A post's place in the order of all, to be compared with (moment, id)."""
     return tuple_(literal(cursor.published, UtcDateTime), literal(cursor.id))
 
 
-def _ordered(query: Found, *, forward: bool) -> Found:
+def in_order(query: Found, *, forward: bool) -> Found:
+    """The newest first, or ``forward``: the oldest; by id where moments are the same."""
     post_id, moment = query.selected_columns
     if forward:
         return query.order_by(moment.asc(), post_id.asc())

@@ -16,7 +16,7 @@ from database import Database, DatabaseUnavailable
 from web.accounts.accounts import Account
 from web.accounts.audit import record
 from web.accounts.sessions import Login, find_session, touch
-from web.admin.jobs import Jobs
+from web.admin.jobs import Job, Jobs
 from web.admin.uploads import Incoming, TooLarge, Upload, receive
 from web.admin.work import AdminWork
 from web.forms import Form
@@ -35,6 +35,8 @@ ADMIN_PAGE = PRIVATE | {
 }
 # Percent-encoded it is to fit into a cookie, whatever it is written in.
 _LONGEST_SAID = 300
+# What a database takes as a whole number.
+_MOST_NUMBER = (1 << 63) - 1
 _NOT_DONE = "You were not logged in any more, so nothing was done. Log in, and do it again."
 
 
@@ -93,6 +95,15 @@ class Visit:
     def many(self, name: str) -> tuple[str, ...]:
         """All values of a form's field."""
         return tuple(self.form.get(name, ()))
+
+    def job(self, kind: str) -> Job | None:
+        """The job of that kind that the address has the ``number`` of."""
+        number = int(self.path("number"))
+        if number > _MOST_NUMBER:
+            return None
+        with self.frame.database.read() as connection:
+            found = self.frame.jobs.find(connection, number, now=self.now)
+        return found if found is not None and found.kind == kind else None
 
     def record(self, connection: Connection, action: str, subject: str, **detail: Any) -> None:
         """Keep in the audit log what they did; see ``audit.record``."""

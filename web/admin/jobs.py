@@ -19,9 +19,9 @@ A page's ``act`` begins one and goes on to its page::
 
 ``Visit.files`` are gone when the request ends: keep what the work needs (``web.admin.keeping``). An
 error that is ``expected`` ends a job with its one line, any other with a line that leads to the log. Its page
-asks ``visit.frame.jobs.find(connection, number, now=visit.now)`` and looks at ``standing``. A job whose
-process died goes on saying that it runs, but beats no more: it is then ``INTERRUPTED``. The work may hold the
-database's write lock as long as it likes: beats are written by a thread of their own, which waits for it.
+asks ``visit.job("readers.import")`` and looks at ``standing``. A job whose process died goes on saying that
+it runs, but beats no more: it is then ``INTERRUPTED``. The work may hold the database's write lock as long as
+it likes: beats are written by a thread of their own, which waits for it.
 """
 
 import threading

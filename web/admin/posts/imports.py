@@ -15,7 +15,7 @@ from posts.importers import FORMATS, ImporterError
 from posts.labels import clean_name
 from posts.spool import SpoolError
 from web.admin.frame import Done, Frame, Shown, Visit
-from web.admin.jobs import Job, JobRuns, Plan, Progress
+from web.admin.jobs import JobRuns, Plan, Progress
 from web.admin.keeping import Keeping, NoRoom
 from web.admin.posts.pages import TABS
 from web.admin.posts.work import PostsImport
@@ -74,7 +74,7 @@ class ImportPages:
 
     def again(self, visit: Visit) -> Shown | Done | Response:
         """Store what was looked at, or forget it."""
-        job = self._job(visit)
+        job = visit.job(KIND)
         looked = None if job is None else (job.report or {}).get("asked")
         if job is None or not looked:
             return self._refuse(visit, 404, "There is nothing to store here.")
@@ -91,7 +91,7 @@ class ImportPages:
 
     def one(self, visit: Visit, *, template: str = "import_job.html") -> Shown | Response:
         """How an import goes, and in the end what came of it."""
-        job = self._job(visit)
+        job = visit.job(KIND)
         if job is None:
             return self._refuse(visit, 404, f"There is no import {visit.path('number')}.")
         report = job.report or {}
@@ -111,7 +111,7 @@ class ImportPages:
 
     def report(self, visit: Visit) -> Response:
         """What came of an import, as the command tells it in JSON."""
-        job = self._job(visit)
+        job = visit.job(KIND)
         if job is None or job.report is None:
             return self._refuse(visit, 404, "There is no report of this import.")
         told = {key: value for key, value in job.report.items() if key != "asked"}
@@ -200,14 +200,6 @@ class ImportPages:
         if len(url) > _LONGEST_URL or not is_fetched(url):
             raise _Wrong("url", "Write the address of a file on the web: one that begins with https://")
         return PostsImport(shown_address(url), form, label, url=url)
-
-    def _job(self, visit: Visit) -> Job | None:
-        number = int(visit.path("number"))
-        if number >= 1 << 63:
-            return None
-        with self.frame.database.read() as connection:
-            found = self.frame.jobs.find(connection, number, now=visit.now)
-        return found if found is not None and found.kind == KIND else None
 
     def _drop(self, asked: PostsImport) -> None:
         if asked.token:

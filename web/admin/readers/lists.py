@@ -11,7 +11,7 @@ from starlette.routing import Route
 from digests.store import list_digests
 from subscribers.csvformats import AUTO, FORMATS
 from web.admin.frame import Done, Frame, Shown, Visit
-from web.admin.jobs import Job, JobRuns, Plan, Progress
+from web.admin.jobs import JobRuns, Plan, Progress
 from web.admin.keeping import Keeping, NoRoom
 from web.admin.posts.imports import file_name
 from web.admin.readers.work import ListProblem, ReaderList, ReaderWork
@@ -87,7 +87,7 @@ class ReaderListPages:
 
     def take(self, visit: Visit) -> Done | Response:
         """Take the readers of a list that was looked at."""
-        job = self._job(visit)
+        job = visit.job(KIND)
         looked = (job.report or {}).get("asked") if job else None
         if not looked:
             return self._refuse(visit, 404, "There is nothing to take here.")
@@ -100,7 +100,7 @@ class ReaderListPages:
 
     def one(self, visit: Visit, *, template: str = "readers_import_job.html") -> Shown | Response:
         """How it goes, and in the end what came of it."""
-        job = self._job(visit)
+        job = visit.job(KIND)
         if job is None:
             return self._refuse(visit, 404, "There is no such list.")
         report = job.report or {}
@@ -146,14 +146,6 @@ class ReaderListPages:
             self.keeping.drop(asked.token)
             raise
         return {**report, **({"asked": asdict(asked)} if asked.is_trial else {})}
-
-    def _job(self, visit: Visit) -> Job | None:
-        number = int(visit.path("number"))
-        if number >= 1 << 63:
-            return None
-        with self.frame.database.read() as connection:
-            found = self.frame.jobs.find(connection, number, now=visit.now)
-        return found if found is not None and found.kind == KIND else None
 
     def _refuse(self, visit: Visit, status: int, words: str) -> Response:
         return self.frame.refuse(visit.request, status, words, visit.login)
