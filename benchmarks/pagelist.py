@@ -1,6 +1,6 @@
 """Every page that there is, by the application's own routes, of the things of ``benchmarks.publication``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -8,23 +8,43 @@ from sqlalchemy import func, select
 from starlette.routing import Route
 
 from benchmarks.blog import label_name
-from benchmarks.publication import slug_of
+from benchmarks.filling import slug_of
+from benchmarks.publication import TOKEN
 from digests.model import edition
 from labelcast.wiring import Wiring
 from posts.model import label, post
 from subscribers.tokens import dated
+from web.model import job
 
 __all__ = ["Asked", "asked_pages"]
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A page and its address. ``is_page``: a person reads it in a browser, so it is not to be large."""
+    """A page and its address. ``is_page``: a person reads it in a browser, so it is not to be large.
+
+    ``is_stranger``: it is for who is not logged in.
+    """
 
     name: str
     path: str
     is_page: bool = True
     status: int = 200
+    is_stranger: bool = False
+
+
+# What is no page by GET, and why: it is not asked for.
+NO_PAGES = {
+    "/admin": "leads on to /admin/",
+    "/api": "leads on to /api/docs",
+    "/admin/logout": "a button's",
+    "/admin/digests/{slug}/introduction": "a button's",
+    "/admin/digests/{slug}/resume": "a button's",
+    "/admin/digests/{slug}/test": "a button's",
+    "/admin/readers/{number:int}/data": "a button's",
+    "/admin/account/password": "a button's",
+    "/admin/account/sessions": "a button's",
+}
 
 
 def asked_pages(wiring: Wiring) -> list[Asked]:
@@ -41,10 +61,11 @@ def asked_pages(wiring: Wiring) -> list[Asked]:
             select(post.c.id).where(post.c.state == "live").order_by(post.c.id.desc())
         ).scalars()
         live = next(iter(some))
+        imports = {row.kind: row.id for row in connection.execute(select(job.c.kind, job.c.id))}
     found = [
         *_public(labels, middle, live),
         *_readers(wiring),
-        *_admin(labels, middle, live),
+        *_admin(labels, middle, live, imports),
         *_programs(middle, live),
     ]
     _tell_missing(wiring, found)
@@ -113,7 +134,7 @@ def _readers(wiring: Wiring) -> Iterator[Asked]:
     yield Asked("reader's data, the file", f"/data/{token}/labelcast.json", is_page=False)
 
 
-def _admin(labels: int, edition_id: int, post_id: int) -> Iterator[Asked]:
+def _admin(labels: int, edition_id: int, post_id: int, imports: Mapping[str, int]) -> Iterator[Asked]:
     hot, seldom, rule = slug_of(0), slug_of(labels - 1), quote(f'"{label_name(0)}" or "{label_name(1)}"')
     many = quote("not (" + " or ".join(f'"{label_name(n)}"' for n in range(100)) + ")")
     filters = {
@@ -169,7 +190,7 @@ def _admin(labels: int, edition_id: int, post_id: int) -> Iterator[Asked]:
         "edition": f"/deliveries/{edition_id}",
         "answers": "/deliveries/answers",
         "doubt": "/deliveries/doubt",
-        "again": "/deliveries/again",
+        "again": "/deliveries/again?state=failed",
         "charts of mail": "/deliveries/charts",
         "readers": "/readers",
         "readers by a beginning": "/readers?q=reader12",
@@ -186,11 +207,19 @@ def _admin(labels: int, edition_id: int, post_id: int) -> Iterator[Asked]:
         "reader of many mails": "/readers/1",
         "reader's unsubscribing": "/readers/1/unsubscribe",
         "reader's erasure": "/readers/1/erase",
-        "password": "/account/password",
-        "sessions": "/account/sessions",
         "an account": "/accounts/bench",
+        "an account's removal": "/accounts/bench/remove",
+        "token's revocation": f"/tokens/{quote(TOKEN)}/revoke",
+        "an import": f"/import/{imports['posts.import']}",
+        "an import's state": f"/import/{imports['posts.import']}/state",
+        "readers' import, one": f"/readers/import/{imports['readers.import']}",
+        "readers' import, its state": f"/readers/import/{imports['readers.import']}/state",
+        "audit of an action": "/audit?action=feed.change",
+        "audit of an account": "/audit?actor=account:anna",
+        "audit of a pair": "/audit?actor=account:anna&action=digest.change",
+        "again, doubt": "/deliveries/again?state=in_doubt",
         "edition's standing": f"/deliveries/{edition_id}/standing",
-        "edition again": f"/deliveries/{edition_id}/again",
+        "edition again": f"/deliveries/{edition_id}/again?state=failed",
         "big digest, the mail": "/digests/digest-0/preview/mail",
     }
     for show in ("configured", "labels", "private"):
@@ -207,11 +236,14 @@ def _admin(labels: int, edition_id: int, post_id: int) -> Iterator[Asked]:
     for name, path in filters.items():
         if name != "reader's sending":
             yield Asked(f"admin: {name}", f"/admin{path}")
+    yield Asked("admin: login", "/admin/login", is_stranger=True)
+    yield Asked(
+        "admin: import's report", f"/admin/import/{imports['posts.import']}/report.json", is_page=False
+    )
 
 
 def _programs(edition_id: int, post_id: int) -> Iterator[Asked]:
     for path in (
-        "",
         "/docs",
         "/openapi.json",
         "/posts",
@@ -238,8 +270,9 @@ def _programs(edition_id: int, post_id: int) -> Iterator[Asked]:
         "/subscribers?digest=digest-9",
         "/subscribers?email=@d7.example",
         "/subscribers/2",
+        "/subscribers/1/data",
     ):
-        yield Asked(f"API: {path}", f"/api{path or '/'}", is_page=path in {"", "/docs"})
+        yield Asked(f"API: {path}", f"/api{path}", is_page=path == "/docs")
 
 
 def _tell_missing(wiring: Wiring, found: list[Asked]) -> None:
@@ -248,5 +281,5 @@ def _tell_missing(wiring: Wiring, found: list[Asked]) -> None:
     for route in wiring.app().routes:
         if not isinstance(route, Route) or "GET" not in (route.methods or ()):
             continue
-        if not any(route.path_regex.match(path) for path in paths):
+        if route.path not in NO_PAGES and not any(route.path_regex.match(path) for path in paths):
             print(f"not asked: {route.path}")
