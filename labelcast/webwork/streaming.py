@@ -33,7 +33,7 @@ from web.admin.readers.work import ListProblem, ReaderList
 
 PIECE = 1000
 # Of the lines that were not taken so many are told; of the rest their number.
-MOST_TOLD = 500
+MOST_TOLD = 300
 
 # A reader of the export, with their consents and why they are suppressed.
 Line = tuple[Subscriber, Consents, str | None]
