@@ -14,7 +14,7 @@ from posts.model import post
 from posts.overriding import hide
 from tests.api_blog import SITE, ApiBlog
 from web.api.answering import read_cursor, write_cursor
-from web.api.posts import PostWhole
+from web.api.post_documents import PostWhole
 from web.api.problems import Problem
 
 HARBOUR = {

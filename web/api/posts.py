@@ -1,19 +1,17 @@
 """``/api/posts``: what a CMS calls when it publishes, and what reads them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import uuid4
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 from starlette.responses import Response
 
 from posts.finding import Shelf, Wanted, find_page
-from posts.model import Enclosure, Post, PostState, SourcePost
-from posts.overrides import overrides_of
+from posts.model import Post
 from posts.putting import newest_urls, number_of, numbers_at, prepare, put, told_again, withdrawn
 from posts.reading import get_posts
 from posts.rules import All, And, HasLabel, Rule, parse
@@ -31,81 +29,27 @@ from web.api.answering import (
     show,
     write_cursor,
 )
-from web.api.fields import Asked, Instant, Line, Moment, Number, RuleText, Short, Text, Url
+from web.api.fields import Number, RuleText
+from web.api.post_documents import (
+    UNTOLD,
+    PostChange,
+    PostDocument,
+    PostPage,
+    PostWhole,
+    State,
+    changed,
+    document,
+    documents,
+    source_of,
+)
 from web.api.problems import Problem, missing, wrong
 
 router = APIRouter(tags=["posts"])
 Reads = Annotated[Caller, Depends(Need(TokenScope.POSTS_READ))]
 Writes = Annotated[Caller, Depends(Need(TokenScope.POSTS_WRITE))]
 
-State = Literal["live", "private", "scheduled", "draft", "deleted", "hidden"]
-SaidState = Literal["live", "draft", "deleted"]
 IdQuery = Annotated[str | None, Query(max_length=1000, description="Its permanent id.")]
 UrlQuery = Annotated[str | None, Query(max_length=4096, description="Its address.")]
-
-
-class EnclosureDocument(Asked):
-    """A file that goes with a post; ``length`` in bytes, 0 where nobody told it."""
-
-    url: Url
-    type: Short = ""
-    length: Annotated[int, Field(ge=0, le=2**53 - 1)] = 0
-
-
-class PostDocument(BaseModel):
-    """A post as it is stored; the names are those of JSON Lines. ``number`` is what addresses here hold.
-
-    One that is ``hidden`` was taken back by the publisher, whatever its source says of it. A token that may
-    write but not read is told no more than the number, the id, the state, the times and the notes.
-    """
-
-    number: int
-    id: str
-    url: str | None
-    title: str
-    published: Instant
-    updated: Instant
-    labels: list[str]
-    author: str | None
-    authors: list[str]
-    state: State
-    html: str | None
-    enclosures: list[EnclosureDocument]
-    picture: str | None
-    language: str | None
-    first_stored: Instant
-    notes: list[str] = Field(description="What was cleaned or mended when it was stored.")
-
-
-class PostPage(BaseModel):
-    """Some posts, newest first; ``next`` is the ``cursor`` to go on with, null at the end."""
-
-    items: list[PostDocument]
-    next: str | None
-
-
-class PostChange(Asked):
-    """What is to be changed of a post. What is not named stays; null takes away."""
-
-    url: Url | None = None
-    title: Text | None = Field(None, max_length=10_000)
-    html: Text | None = None
-    published: Moment | None = None
-    updated: Moment | None = None
-    labels: list[Line] | None = Field(None, max_length=200)
-    author: Line | None = None
-    authors: list[Line] | None = Field(None, max_length=200)
-    state: SaidState | None = None
-    draft: bool | None = None
-    enclosures: list[EnclosureDocument] | None = Field(None, max_length=20)
-    picture: Url | None = None
-    language: Short | None = None
-
-
-class PostWhole(PostChange):
-    """A post as its CMS tells it, by the names of JSON Lines."""
-
-    id: Line | None = None
 
 
 @router.get("/posts", response_model=PostPage)
@@ -129,7 +73,7 @@ def list_posts(
         page = find_page(connection, wanted, before=before, limit=limit)
         posts = get_posts(connection, [one.id for one in page.posts])
         following = None if page.older is None else write_cursor(page.older.published, page.older.id)
-        return PostPage(items=_documents(connection, posts, html=html == "true"), next=following)
+        return PostPage(items=documents(connection, posts, html=html == "true"), next=following)
 
     return show(caller, look)
 
@@ -137,7 +81,7 @@ def list_posts(
 @router.post("/posts", status_code=201, response_model=PostDocument)
 def create_post(caller: Writes, body: PostWhole) -> Response:
     """Store a new post. Without an id its url is the id; without both it is given an id."""
-    source = _source(body, uri=body.id if body.id or body.url else f"urn:uuid:{uuid4()}")
+    source = source_of(body, uri=body.id if body.id or body.url else f"urn:uuid:{uuid4()}")
     cleaned = prepare(source, now=caller.now)
 
     def do(connection: Connection) -> Answer:
@@ -190,7 +134,7 @@ def put_post(
         raise wrong("#/id", "is another than that of the address")
     if url is not None and body.url not in {None, url}:
         raise wrong("#/url", "is another than that of the address")
-    source = _source(body, uri=id or body.id)
+    source = source_of(body, uri=id or body.id)
     cleaned = prepare(source if url is None else replace(source, url=url), now=caller.now)
 
     def do(connection: Connection) -> Answer:
@@ -226,38 +170,6 @@ def delete_post_named(
     return act(caller, lambda connection: _delete(caller, connection, find(connection)))
 
 
-def document(connection: Connection, one: Post) -> PostDocument:
-    """A post as it is told."""
-    return _documents(connection, [one], html=True)[0]
-
-
-def _documents(connection: Connection, posts: Sequence[Post], *, html: bool) -> list[PostDocument]:
-    overrides = overrides_of(connection, [one.id for one in posts])
-    hidden = {number for number, override in overrides.items() if override.is_hidden}
-    return [_document(one, is_hidden=one.id in hidden, html=html) for one in posts]
-
-
-def _document(one: Post, *, is_hidden: bool, html: bool) -> PostDocument:
-    return PostDocument(
-        number=one.id,
-        id=one.uri,
-        url=one.url,
-        title=one.title,
-        published=one.published,
-        updated=one.updated,
-        labels=list(one.labels),
-        author=", ".join(one.authors) or None,
-        authors=list(one.authors),
-        state="hidden" if is_hidden else one.state.value,
-        html=one.html if html else None,
-        enclosures=[EnclosureDocument(url=e.url, type=e.media_type, length=e.length) for e in one.enclosures],
-        picture=one.picture,
-        language=one.language,
-        first_stored=one.first_stored,
-        notes=list(one.notes),
-    )
-
-
 def _rule(rule: str | None, label: str | None) -> Rule:
     asked: list[Rule] = [] if rule is None else [parse(rule)]
     if label is not None:
@@ -266,57 +178,6 @@ def _rule(rule: str | None, label: str | None) -> Rule:
         except ValueError as error:
             raise wrong("?label", "is no name of a label") from error
     return And(tuple(asked)) if len(asked) > 1 else next(iter(asked), All())
-
-
-def _source(body: PostWhole, *, uri: str | None) -> SourcePost:
-    authors = tuple(body.authors or ()) or ((body.author,) if body.author else ())
-    return SourcePost(
-        uri=uri,
-        url=body.url,
-        title=body.title,
-        html=body.html or "",
-        published=body.published,
-        updated=body.updated,
-        labels=tuple(body.labels or ()),
-        authors=authors,
-        state=_state(body) or PostState.LIVE,
-        # What is not said of labels changes none.
-        has_all_labels=body.labels is not None,
-        enclosures=_enclosures(body),
-        picture=body.picture,
-        language=body.language,
-    )
-
-
-def _state(body: PostChange) -> PostState | None:
-    """The state that was said; ``state`` wins over ``draft``."""
-    if body.state is not None:
-        return PostState(body.state)
-    return None if body.draft is None else PostState.DRAFT if body.draft else PostState.LIVE
-
-
-def _enclosures(body: PostChange) -> tuple[Enclosure, ...]:
-    return tuple(Enclosure(one.url, one.type, one.length) for one in body.enclosures or ())
-
-
-def _changed(told: SourcePost, body: PostChange) -> SourcePost:
-    """A stored post with what is named changed."""
-    named = body.model_fields_set
-    plain = ("url", "title", "published", "picture", "language")
-    changes: dict[str, object] = {name: getattr(body, name) for name in plain if name in named}
-    if "html" in named:
-        changes["html"] = body.html or ""
-    if body.updated is not None:
-        changes["updated"] = body.updated
-    if "labels" in named:
-        changes |= {"labels": tuple(body.labels or ()), "has_all_labels": True}
-    if {"author", "authors"} & named:
-        changes["authors"] = tuple(body.authors or ()) or ((body.author,) if body.author else ())
-    if "enclosures" in named:
-        changes["enclosures"] = _enclosures(body)
-    if (state := _state(body)) is not None:
-        changes["state"] = state
-    return replace(told, **changes)  # type: ignore[arg-type]
 
 
 def _one_of(*given: str | None) -> bool:
@@ -373,7 +234,7 @@ def _change(caller: Caller, connection: Connection, number: int, body: PostChang
     require_match(caller, document(connection, stored))
     if not body.model_fields_set:
         return _written(caller, document(connection, stored))
-    return _put(caller, connection, prepare(_changed(told_again(connection, stored), body), now=caller.now))
+    return _put(caller, connection, prepare(changed(told_again(connection, stored), body), now=caller.now))
 
 
 def _delete(caller: Caller, connection: Connection, number: int) -> Answer:
@@ -399,17 +260,4 @@ def _written(
 ) -> Answer:
     """A post as who wrote it is told: what writes may not read for that, drafts least of all."""
     may_read = caller.token.may(TokenScope.POSTS_READ)
-    return Answer(whole if may_read else whole.model_copy(update=_UNTOLD), status, headers or {}, whole)
-
-
-_UNTOLD: Mapping[str, object] = {
-    "url": None,
-    "title": "",
-    "labels": [],
-    "author": None,
-    "authors": [],
-    "html": None,
-    "enclosures": [],
-    "picture": None,
-    "language": None,
-}
+    return Answer(whole if may_read else whole.model_copy(update=UNTOLD), status, headers or {}, whole)

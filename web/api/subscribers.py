@@ -1,19 +1,18 @@
 """``/api/subscribers``: who reads by email."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 from sqlalchemy import Connection
 from starlette.responses import Response
 
 from digests import store
 from digests.cadence import CadenceError
-from digests.choosing import Words
 from subscribers.finding import Asked as AskedReaders
 from subscribers.finding import find_readers
-from subscribers.model import Subscriber, SubscriberState, Subscription
+from subscribers.model import Subscriber, SubscriberState
 from subscribers.store import find, get_subscriber
 from subscribers.suppression import SuppressionReason, lift, suppress
 from web.accounts.tokens import TokenScope
@@ -28,112 +27,25 @@ from web.api.answering import (
     show,
     write_cursor,
 )
-from web.api.fields import Address, Asked, Instant, Moment, Number, Short, Slug
+from web.api.fields import Number, Slug
 from web.api.problems import Problem, missing, wrong
+from web.api.subscriber_documents import (
+    AskedDocument,
+    ChangedChoices,
+    Data,
+    NewSubscriber,
+    Reason,
+    State,
+    SubscriberDocument,
+    SubscriberPage,
+    SuppressedAddress,
+    document,
+    words_of,
+)
 
 router = APIRouter(tags=["subscribers"])
 Reads = Annotated[Caller, Depends(Need(TokenScope.SUBSCRIBERS_READ))]
 Writes = Annotated[Caller, Depends(Need(TokenScope.SUBSCRIBERS_WRITE))]
-
-State = Literal["pending", "confirmed", "suppressed", "erased"]
-CadenceChoice = Literal["instant", "daily", "weekly", "monthly"]
-
-
-class SubscriptionDocument(BaseModel):
-    """A reader's subscription to a digest; what is null of their choices is the digest's own.
-
-    One that is ``asked`` waits until its reader agrees.
-    """
-
-    digest: str
-    state: Literal["asked", "active", "ended"]
-    labels: list[str]
-    cadence: CadenceChoice | None
-    minute: int | None
-    weekday: int | None
-    monthday: int | None
-    timezone: str | None
-    language: str | None
-    content: str | None
-    form: str | None
-    paused_until: Instant | None
-    window_start: Instant | None
-    next_slot: Instant | None
-    begun: Instant | None
-    ended: Instant | None
-
-
-class SubscriberDocument(BaseModel):
-    """A reader by email. ``number`` is what addresses here hold; ``email`` is null once they are erased.
-
-    A token that may write but not read is told no more than the number and the state.
-    """
-
-    number: int
-    email: str | None
-    state: State
-    language: str | None
-    added: Instant
-    subscriptions: list[SubscriptionDocument]
-
-
-class SubscriberPage(BaseModel):
-    """Some readers, those who came last first; ``next`` is the ``cursor`` to go on with, null at the end.
-
-    A page may hold few or none and yet have more behind it.
-    """
-
-    items: list[SubscriberDocument]
-    next: str | None
-
-
-class AskedDocument(BaseModel):
-    """Somebody was asked by mail; nothing else is sent to them before they agree."""
-
-    email: str
-    digest: str
-    state: Literal["asked"] = "asked"
-
-
-class Choices(Asked):
-    """What a reader chooses of a digest; what is not named stays, null is the digest's own."""
-
-    labels: list[Short] | None = Field(None, max_length=200)
-    cadence: CadenceChoice | None = None
-    at: Short | None = None
-    timezone: Short | None = None
-    language: Short | None = None
-    content: Literal["full", "summary"] | None = None
-    form: Literal["html", "text"] | None = None
-
-
-class ChangedChoices(Choices):
-    """The same, and a pause: until an instant; null ends it."""
-
-    paused_until: Moment | None = None
-
-
-class NewSubscriber(Choices):
-    """A reader of a digest.
-
-    ``confirmed``: they agreed to get it, and you vouch for that; it is recorded. Else they are asked by mail.
-    """
-
-    email: Address
-    digest: Short
-    confirmed: bool = False
-
-
-class Reason(Asked):
-    """Why nothing is to be sent to an address."""
-
-    reason: Literal["by hand", "bounced", "complained"] = "by hand"
-
-
-class SuppressedAddress(Reason):
-    """An address that is never to be written to."""
-
-    email: Address
 
 
 @router.get("/subscribers", response_model=SubscriberPage)
@@ -165,7 +77,7 @@ def list_subscribers(
         page = find_readers(connection, asked, salt=salt, after=after, limit=limit)
         readers = [get_subscriber(connection, one.id) for one in page.readers]
         return SubscriberPage(
-            items=[_document(one) for one in readers if one is not None],
+            items=[document(one) for one in readers if one is not None],
             next=None if page.then is None else write_cursor(page.then),
         )
 
@@ -185,7 +97,7 @@ def add(caller: Writes, body: NewSubscriber) -> Response:
         digest = store.find_digest(connection, body.digest)
         if digest is None:
             raise wrong("#/digest", f"there is no digest {body.digest!r}")
-        words, origin = _words(body), f"api:{caller.token.name}"
+        words, origin = words_of(body), f"api:{caller.token.name}"
         if not body.confirmed and caller.work.ask_reader is not None:
             caller.work.ask_reader(connection, body.email, digest, words, origin=origin, now=caller.now)
             caller.record(connection, "reader.ask", digest.slug)
@@ -215,7 +127,7 @@ def add(caller: Writes, body: NewSubscriber) -> Response:
 @router.get("/subscribers/{number}", response_model=SubscriberDocument)
 def get(caller: Reads, number: Number) -> Response:
     """A reader by their number."""
-    return show(caller, lambda connection: _document(_stored(connection, number)))
+    return show(caller, lambda connection: document(_stored(connection, number)))
 
 
 @router.delete("/subscribers/{number}", status_code=204, response_model=None)
@@ -238,7 +150,7 @@ def about(caller: Reads, number: Number) -> Response:
     """All that is kept about a reader: what to hand them when they ask for it."""
 
     def look(connection: Connection) -> BaseModel:
-        return _Data(caller.work.about_reader(connection, _address(connection, number)))
+        return Data(caller.work.about_reader(connection, _address(connection, number)))
 
     return show(caller, look)
 
@@ -251,7 +163,7 @@ def change(caller: Writes, number: Number, digest: Slug, body: ChangedChoices) -
         _require_match(caller, connection, number)
         email = _held(connection, number, digest)
         if body.model_fields_set - {"paused_until"}:
-            caller.work.change_reader(connection, email, digest, _words(body))
+            caller.work.change_reader(connection, email, digest, words_of(body))
         if "paused_until" in body.model_fields_set:
             until = None if body.paused_until is None else body.paused_until.isoformat()
             try:
@@ -316,31 +228,12 @@ def suppress_address(caller: Writes, body: SuppressedAddress) -> Response:
     return act(caller, do)
 
 
-class _Data(BaseModel):
-    """A document of any form."""
-
-    model_config = {"extra": "allow"}
-
-    def __init__(self, document: dict[str, Any]) -> None:
-        super().__init__(**document)
-
-
 def _suppress(caller: Caller, connection: Connection, email: str, why: Reason) -> None:
     reason, salt = SuppressionReason(why.reason), caller.work.salt(connection)
     if suppress(connection, email, reason=reason, now=caller.now, salt=salt):
         known = find(connection, email)
         subject = "an address" if known is None else f"reader {known.id}"
         caller.record(connection, "reader.suppress", subject, reason=why.reason)
-
-
-def _words(body: Choices) -> Words:
-    """What was named in a reader's words; null is the digest's own."""
-    named: dict[str, Any] = {}
-    for name in ("labels", "cadence", "at", "timezone", "language", "content", "form"):
-        if name in body.model_fields_set:
-            value = getattr(body, name)
-            named[name] = value if value is not None else () if name == "labels" else ""
-    return Words(**named)
 
 
 def _stored(connection: Connection, number: int) -> Subscriber:
@@ -369,47 +262,14 @@ def _held(connection: Connection, number: int, digest: str) -> str:
 
 
 def _require_match(caller: Caller, connection: Connection, number: int) -> None:
-    require_match(caller, _document(_stored(connection, number)))
+    require_match(caller, document(_stored(connection, number)))
 
 
 def _written(
     caller: Caller, one: Subscriber, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Answer:
     """A reader as who wrote of them is told: what writes may not read for that."""
-    told = whole = _document(one)
+    told = whole = document(one)
     if not caller.token.may(TokenScope.SUBSCRIBERS_READ):
         told = whole.model_copy(update={"email": None, "language": None, "subscriptions": []})
     return Answer(told, status, headers or {}, whole)
-
-
-def _document(one: Subscriber) -> SubscriberDocument:
-    return SubscriberDocument(
-        number=one.id,
-        email=one.email,
-        state=one.state.value,
-        language=one.language,
-        added=one.created_at,
-        subscriptions=[_subscription(held) for held in one.subscriptions],
-    )
-
-
-def _subscription(one: Subscription) -> SubscriptionDocument:
-    cadence: Any = one.cadence
-    return SubscriptionDocument(
-        digest=one.digest,
-        state="asked" if one.waits else one.state.value,
-        labels=list(one.labels),
-        cadence=cadence,
-        minute=one.minute,
-        weekday=one.weekday,
-        monthday=one.monthday,
-        timezone=one.timezone,
-        language=one.language,
-        content=one.content,
-        form=one.form,
-        paused_until=one.paused_until,
-        window_start=one.window_start,
-        next_slot=one.next_slot,
-        begun=one.created_at,
-        ended=one.ended_at,
-    )
