@@ -1,7 +1,8 @@
 """Finding posts for whoever may see all of them: by words, by a rule of labels, by state and by date.
 
-Each state is one range of an index, newest first; what was asked is the merge of a few such ranges. So a page
-takes no longer where there are many posts.
+Each state, and each label's live posts and its others, is one range of an index, newest first; what was asked
+is the merge of a few such ranges. So a page takes no longer where there are many posts. What is only counted
+is in no order, and what is found by words is sorted: its words are looked up once, not once for each range.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,11 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
+    FromClause,
+    Select,
+    Subquery,
     exists,
     func,
     select,
@@ -106,22 +111,23 @@ def find_page(
 
 def find_first(connection: Connection, wanted: Wanted, *, limit: int) -> tuple[FoundPage, int]:
     """The newest of these posts, and how many there are (see ``count_found``)."""
-    if not wanted.words:
-        return find_page(connection, wanted, limit=limit), count_found(connection, wanted)
-    # To find all that have some words, and to order them, takes longer than to fetch their numbers.
-    found = _Asked(connection, wanted).cursors(limit=COUNTED_TO + 1)
-    shown = found_posts(connection, [cursor.id for cursor in found[:limit]])
-    return FoundPage(shown, found[limit - 1] if len(found) > limit else None, None), len(found)
+    return find_page(connection, wanted, limit=limit), count_found(connection, wanted)
 
 
 def find_ids(connection: Connection, wanted: Wanted, *, limit: int = COUNTED_TO) -> list[int]:
     """The ids of these posts, newest first."""
-    return [cursor.id for cursor in _Asked(connection, wanted).cursors(limit=limit)]
+    query = _Asked(connection, wanted).query(limit=limit)
+    # Their dates are for the order alone: to read ten thousand of them would take longer than to find them.
+    return (
+        []
+        if query is None
+        else list(connection.execute(query.with_only_columns(query.selected_columns[0])).scalars())
+    )
 
 
 def count_found(connection: Connection, wanted: Wanted) -> int:
     """How many posts these are, counted to one more than ``COUNTED_TO``."""
-    query = _Asked(connection, wanted).query(limit=COUNTED_TO + 1)
+    query = _Asked(connection, wanted).some(COUNTED_TO + 1)
     if query is None:
         return 0
     return connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
@@ -152,6 +158,16 @@ def shelf_of(state: PostState, *, is_hidden: bool) -> Shelf:
 
 
 @dataclass(frozen=True, slots=True)
+class _Walk:
+    """One range of posts: their ids and dates, and what they come from."""
+
+    post_id: ColumnElement[int]
+    published: ColumnElement[datetime]
+    source: FromClause
+    within: tuple[ColumnElement[bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Asked:
     connection: Connection
     wanted: Wanted
@@ -169,68 +185,96 @@ class _Asked:
     ) -> Found | None:
         """Id and date of the posts, newest first; with ``newer_than`` oldest first."""
         forward = newer_than is not None
-        index = load_labels(self.connection, rule_labels(self.wanted.rule))
-        rule = simplify(self.wanted.rule, index)
-        found = branches(rule, index, size=lambda label_id: live_size(self.connection, label_id))
-        if self.wanted.words and len(found) > 1:
-            # What is found by words is found once for each walk.
-            found = [Branch(None, rule)]
         walks = [
-            in_order(self._walk(branch, state, index, older_than, newer_than), forward=forward).limit(limit)
-            for branch in found
-            for state in self._states()
+            in_order(_beyond(query, older_than, newer_than), forward=forward).limit(limit)
+            for query in self._walks(is_ordered=not self._is_found_once)
         ]
-        if not walks:
-            return None
-        if len(walks) == 1:
-            return walks[0]
-        together = union(*(select(one.c.id, one.c.published) for one in map(_subquery, walks))).subquery()
-        merged: Found = select(together.c.id, together.c.published)
-        return in_order(merged, forward=forward).limit(limit)
+        if len(walks) < 2:
+            return walks[0] if walks else None
+        together = self._together(walks)
+        return in_order(select(together.c.id, together.c.published), forward=forward).limit(limit)
 
-    def _states(self) -> list[PostState]:
-        shelf = self.wanted.shelf
-        return list(PostState) if shelf in {None, Shelf.HIDDEN} else [PostState(shelf)]
+    def some(self, limit: int) -> Select[int] | None:
+        """Ids of so many of the posts, in no order."""
+        walks = [
+            query.with_only_columns(query.selected_columns[0]).limit(limit)
+            for query in self._walks(is_ordered=False)
+        ]
+        if len(walks) < 2:
+            return walks[0] if walks else None
+        return select(self._together(walks).c.id).limit(limit)
 
-    def _walk(
-        self,
-        branch: Branch,
-        state: PostState,
-        index: LabelIndex,
-        older_than: Cursor | None,
-        newer_than: Cursor | None,
-    ) -> Found:
+    @property
+    def _is_found_once(self) -> bool:
+        """Whether words are asked for, which SQLite looks up as a whole for each walk."""
+        return bool(self.wanted.words) and self.connection.dialect.name == "sqlite"
+
+    @staticmethod
+    def _together(walks: Sequence[Select[*tuple[Any, ...]]]) -> Subquery:
+        """All that these find, each post once."""
+        return union(*(select(*one.subquery().c) for one in walks)).subquery()
+
+    def _walks(self, *, is_ordered: bool) -> list[Found]:
+        """The posts; where ``is_ordered`` as ranges each of which is in order."""
         wanted = self.wanted
+        index = load_labels(self.connection, rule_labels(wanted.rule))
+        rule = simplify(wanted.rule, index)
+        found = branches(rule, index, size=lambda label_id: live_size(self.connection, label_id))
+        if found and (wanted.shelf is Shelf.HIDDEN or (self._is_found_once and len(found) > 1)):
+            # Few are hidden.
+            found = [Branch(None, rule)]
+        return [
+            self._narrowed(walk, branch.rest, index)
+            for branch in found
+            for walk in self._ranges(branch, is_ordered=is_ordered)
+        ]
+
+    def _ranges(self, branch: Branch, *, is_ordered: bool) -> list[_Walk]:
+        shelf = self.wanted.shelf
+        if shelf is Shelf.HIDDEN:
+            held = post_override.join(post, post.c.id == post_override.c.post_id)
+            return [_Walk(post.c.id, post.c.published, held, (post_override.c.is_hidden == true(),))]
+        states = list(PostState) if shelf is None else [PostState(shelf)]
         if branch.label_id is None:
-            published, post_id = post.c.published, post.c.id
-            query: Found = select(post_id.label("id"), published.label("published"))
-        else:
-            # One range of ix_post_label_newest, then each post's state by primary key.
-            tie = post_label.alias("tie")
-            published, post_id = tie.c.published, tie.c.post_id
-            query = select(post_id.label("id"), published.label("published"))
-            query = query.select_from(tie).join(post, post.c.id == post_id)
-            is_live = state is PostState.LIVE
-            query = query.where(tie.c.label_id == branch.label_id, tie.c.live == is_live)
-        query = query.where(post.c.state == state.value)
-        if branch.rest != All():
-            query = query.where(condition(branch.rest, index, post_id))
+            ranges = [[state] for state in states] if is_ordered else [states]
+            return [
+                _Walk(post.c.id, post.c.published, post, (post.c.state.in_([one.value for one in some]),))
+                for some in ranges
+            ]
+        # One range of ix_post_label_newest; then, where one state is meant, each post's by primary key.
+        tie = post_label.alias("tie")
+        is_under = tie.c.label_id == branch.label_id
+        if shelf is None:
+            kinds = [[True], [False]] if is_ordered else [[True, False]]
+            return [
+                _Walk(tie.c.post_id, tie.c.published, tie, (is_under, tie.c.live.in_(kind))) for kind in kinds
+            ]
+        source = tie.join(post, post.c.id == tie.c.post_id)
+        is_live = tie.c.live == (states[0] is PostState.LIVE)
+        is_there = post.c.state == states[0].value
+        return [_Walk(tie.c.post_id, tie.c.published, source, (is_under, is_live, is_there))]
+
+    def _narrowed(self, walk: _Walk, rest: Rule, index: LabelIndex) -> Found:
+        wanted, post_id, published = self.wanted, walk.post_id, walk.published
+        query: Found = select(post_id.label("id"), published.label("published"))
+        query = query.select_from(walk.source).where(*walk.within)
+        if rest != All():
+            query = query.where(condition(rest, index, post_id))
         if wanted.words:
             query = query.where(has_words(self.connection, wanted.words, post_id))
-        if wanted.shelf is Shelf.HIDDEN:
-            query = query.where(_IS_HIDDEN)
-        elif wanted.shelf is Shelf.DRAFT or wanted.shelf is Shelf.DELETED:
+        if wanted.shelf is Shelf.DRAFT or wanted.shelf is Shelf.DELETED:
             query = query.where(~_IS_HIDDEN)
         for edge, is_from in ((wanted.since, True), (wanted.until, False)):
             if edge is not None:
                 query = query.where(published >= edge if is_from else published < edge)
-        place = tuple_(published, post_id)
-        if older_than is not None:
-            query = query.where(place < place_of(older_than))
-        if newer_than is not None:
-            query = query.where(place > place_of(newer_than))
         return query
 
 
-def _subquery(query: Found) -> Any:
-    return query.subquery()
+def _beyond(query: Found, older_than: Cursor | None, newer_than: Cursor | None) -> Found:
+    post_id, published = (column.element for column in query.selected_columns)
+    place = tuple_(published, post_id)
+    if older_than is not None:
+        query = query.where(place < place_of(older_than))
+    if newer_than is not None:
+        query = query.where(place > place_of(newer_than))
+    return query
