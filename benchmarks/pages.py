@@ -14,6 +14,7 @@ is used again.
 import argparse
 import http.client
 import json
+import os
 import re
 import subprocess
 import sys
@@ -22,7 +23,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from html import unescape
-from os import getpid
 from pathlib import Path
 from statistics import median
 from time import clock_gettime, perf_counter
@@ -94,12 +94,13 @@ class Running:
 
     def __init__(self, settings: Path, port: int, database: Database) -> None:
         self._command = [sys.executable, "-m", "benchmarks.pages", "--serve", str(settings)]
-        self._port, self._database = port, database
+        self._port, self._database, self._name = port, database, f"pages {port}"
         self.start()
 
     def start(self) -> None:
         """Start it."""
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+        environment = {**os.environ, "PGAPPNAME": self._name}
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, env=environment)
         self._client = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
         self._clocks = [_clock_of(self._process.pid)]
         _wait(self._port)
@@ -118,11 +119,9 @@ class Running:
         """Count in the processes of PostgreSQL that serve it now."""
         if self._database.is_sqlite:
             return
-        query = (
-            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
+        query = text("SELECT pid FROM pg_stat_activity WHERE application_name = :name")
         with self._database.read() as connection:
-            pids = connection.execute(text(query)).scalars().all()
+            pids = connection.execute(query, {"name": self._name}).scalars().all()
         self._clocks = [_clock_of(self._process.pid), *map(_clock_of, pids)]
 
     def get(self, path: str, headers: dict[str, str]) -> tuple[int, bytes]:
@@ -201,7 +200,7 @@ def _log_in(wiring: Wiring) -> dict[str, str]:
         if find_account(connection, "bench") is None:
             make_account(connection, "bench", "a long password of a bench", Role.OWNER, now=work.now())
         # One of its own: another run of the same database must not lose its.
-        token = f"bench {getpid()}"
+        token = f"bench {os.getpid()}"
         if find_named(connection, token) is not None:
             revoke_token(connection, token)
         account = find_account(connection, "bench")
