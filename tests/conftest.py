@@ -28,6 +28,7 @@ from posts.labelbook import LabelBook
 from posts.model import PostState, post
 from posts.sanitize import CleanPost
 from posts.writing import PostWriter
+from tests.postgres_pool import PostgresPool
 
 # The one MetaData holds the tables of every room that was imported.
 for _room in ("posts", "subscribers", "outbox", "feeds", "digests", "web"):
@@ -161,11 +162,19 @@ def sqlite_database(sqlite_url: str, tmp_path: Path, _migrated_file: Path) -> It
     opened.dispose()
 
 
+@pytest.fixture(scope="session")
+def postgres_pool(postgres_server: str, _migrated_template: str) -> Iterator[PostgresPool]:
+    """Migrated PostgreSQL databases, lent to one test after another."""
+    pool = PostgresPool(postgres_server, _migrated_template)
+    yield pool
+    pool.close()
+
+
 @pytest.fixture
-def postgres_database(postgres_server: str, _migrated_template: str) -> Iterator[Database]:
+def postgres_database(postgres_pool: PostgresPool) -> Iterator[Database]:
     """A migrated PostgreSQL database."""
-    with _created(postgres_server, template=_migrated_template) as url:
-        opened = open_database(url)
+    with postgres_pool.lent() as name:
+        opened = open_database(_address(postgres_pool.server, name))
         yield opened
         opened.dispose()
 
