@@ -5,19 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, func, select, tuple_, update
 
-from digests.model import IS_UNSENT, WAITING, DeliveryState, bounce, delivery, digest, edition
+from digests.model import IS_UNSENT, UNSENT, WAITING, DeliveryState, bounce, delivery, digest, edition
 from digests.sending.due import domain_of
 from subscribers.model import subscriber
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A delivery as listed. ``email`` is None once the reader was erased; ``reply`` is the last one.
-
-    ``place`` is where it stands in its list: those after it are ``before`` that.
-    """
+    """A delivery as listed. ``email`` is None once the reader was erased; ``reply`` is the last one."""
 
     id: int
     email: str | None
@@ -31,7 +28,6 @@ class Delivered:
     reply: str | None
     updated_at: datetime
     subscriber: int
-    place: int
 
 
 def list_deliveries(
@@ -44,9 +40,10 @@ def list_deliveries(
 ) -> Iterator[Delivered]:
     """Deliveries, newest first, of one state or one edition where asked; an edition's by readers' numbers.
 
-    ``before`` is the ``place`` of one to go on behind. Each list is in the order of an index.
+    Those in a state by their editions. ``before`` is the number of one to go on behind, of which nothing is
+    listed once it is gone. Each list is in the order of an index.
     """
-    place = delivery.c.id if number is None else delivery.c.subscriber_id
+    place = _place(state, number)
     query: Select[Any] = (
         select(
             delivery.c.id,
@@ -61,12 +58,11 @@ def list_deliveries(
             delivery.c.reply,
             delivery.c.updated_at,
             delivery.c.subscriber_id.label("subscriber"),
-            place.label("place"),
         )
         .join(subscriber, subscriber.c.id == delivery.c.subscriber_id)
         .join(edition, edition.c.id == delivery.c.edition_id)
         .join(digest, digest.c.id == edition.c.digest_id)
-        .order_by(place.desc())
+        .order_by(*(column.desc() for column in place))
     )
     if state is not None:
         query = query.where(delivery.c.state == state)
@@ -76,15 +72,30 @@ def list_deliveries(
     if number is not None:
         query = query.where(delivery.c.edition_id == number)
     if before is not None:
-        query = query.where(place < before)
+        query = query.where(tuple_(*place) < select(*place).where(delivery.c.id == before).scalar_subquery())
     for row in connection.execute(query.limit(limit)):
         yield Delivered(**{**row._mapping, "state": DeliveryState(row.state)})  # noqa: SLF001 - the row as a mapping
 
 
+def _place(state: DeliveryState | None, number: int | None) -> tuple[ColumnElement[int], ...]:
+    """The columns that a list is ordered by, as the index has them that it is read by."""
+    if state is not None and state is not DeliveryState.SENT:
+        return delivery.c.edition_id, delivery.c.id
+    return (delivery.c.id,) if number is None else (delivery.c.subscriber_id,)
+
+
 def count_states(connection: Connection) -> dict[DeliveryState, int]:
-    """How many deliveries stand in each state."""
-    query = select(delivery.c.state, func.count()).group_by(delivery.c.state)
-    return {DeliveryState(state): count for state, count in connection.execute(query)}
+    """How many deliveries stand in each state.
+
+    All are counted by the smallest index there is, and those that were not sent by theirs: what is left was
+    sent, and no row of it is read.
+    """
+    query = select(delivery.c.state, func.count()).where(IS_UNSENT, delivery.c.state.in_(UNSENT))
+    rows = connection.execute(query.group_by(delivery.c.state))
+    found = {DeliveryState(state): count for state, count in rows}
+    total: int = connection.execute(select(func.count()).select_from(delivery)).scalar_one()
+    sent = total - sum(found.values())
+    return found | ({DeliveryState.SENT: sent} if sent > 0 else {})
 
 
 def requeue(

@@ -1,4 +1,4 @@
-"""Who reads a digest, in numbers: all of them where there are few, else the newest ten thousand; and how
+"""Who reads a digest, in numbers: all of them where there are few, else the newest five thousand; and how
 its last edition went.
 """
 
@@ -17,7 +17,7 @@ from digests.rhythm import Rhythm, describe
 from digests.standing import count_by_edition
 from subscribers.model import subscription
 
-MOST = 10_000
+MOST = 5_000
 _CHOSEN = (
     subscription.c.cadence,
     subscription.c.minute,

@@ -17,7 +17,7 @@ from posts.lookup import label_aliases
 from posts.store import News
 
 # Readers who are looked at: so many tell what it comes to, and take no time.
-LOOKED_AT = 10_000
+LOOKED_AT = 5_000
 
 
 @dataclass(frozen=True, slots=True)

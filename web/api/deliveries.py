@@ -104,7 +104,7 @@ def list_(
         found = list(
             list_deliveries(connection, state=wanted, number=edition, before=before, limit=limit + 1)
         )
-        shown, following = page_of(found, limit, lambda one: write_cursor(one.place))
+        shown, following = page_of(found, limit, lambda one: write_cursor(one.id))
         return DeliveryPage(items=[_delivery(one) for one in shown], next=following)
 
     return show(caller, look)

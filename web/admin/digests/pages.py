@@ -18,7 +18,7 @@ from digests.store import find_digest, list_digests, reader_rhythm
 from web.admin.frame import Frame, Shown, Visit
 
 # Over all digests of the list so many readers are counted, and of each so many at least.
-_COUNTED, _LEAST_COUNTED = 10_000, 500
+_COUNTED, _LEAST_COUNTED = 4_000, 200
 A_PAGE, EDITIONS, _ZONES = 25, 10, 8
 # What the bars show, in their order: how it looks, what it counts, and in a word.
 _BAR = (
