@@ -271,6 +271,18 @@ def _programs(edition_id: int, post_id: int) -> Iterator[Asked]:
         "/subscribers?email=@d7.example",
         "/subscribers/2",
         "/subscribers/1/data",
+        "/posts?html=true&limit=100",
+        "/labels?limit=100",
+        "/feeds?limit=100",
+        "/digests?limit=100",
+        "/editions?limit=100",
+        "/deliveries?state=in_doubt&limit=100",
+        f"/deliveries?edition={edition_id}&state=failed&limit=100",
+        "/deliveries?state=sent&limit=100",
+        "/deliveries?state=sending&limit=100",
+        "/subscribers?limit=100",
+        "/subscribers?email=reader12&limit=100",
+        "/subscribers?email=@gmail.example&state=suppressed&limit=100",
     ):
         yield Asked(f"API: {path}", f"/api{path}", is_page=path == "/docs")
 

@@ -16,6 +16,7 @@ from subscribers.consent import blank_consents
 from subscribers.listing import (
     find,
     get_subscriber,
+    get_subscribers,
     iterate_subscribers,
     list_subscribers,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "find",
     "forget_person",
     "get_subscriber",
+    "get_subscribers",
     "iterate_subscribers",
     "list_subscribers",
     "subscribe",

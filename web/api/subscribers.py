@@ -13,7 +13,7 @@ from digests.cadence import CadenceError
 from subscribers.finding import Asked as AskedReaders
 from subscribers.finding import find_readers
 from subscribers.model import Subscriber, SubscriberState
-from subscribers.store import find, get_subscriber
+from subscribers.store import find, get_subscriber, get_subscribers
 from subscribers.suppression import SuppressionReason, lift, suppress
 from web.accounts.tokens import TokenScope
 from web.api.access import Caller, Need
@@ -75,9 +75,9 @@ def list_subscribers(
         )
         salt = caller.work.salt(connection)
         page = find_readers(connection, asked, salt=salt, after=after, limit=limit)
-        readers = [get_subscriber(connection, one.id) for one in page.readers]
+        readers = get_subscribers(connection, [one.id for one in page.readers])
         return SubscriberPage(
-            items=[document(one) for one in readers if one is not None],
+            items=[document(one) for one in readers],
             next=None if page.then is None else write_cursor(page.then),
         )
 
