@@ -2,19 +2,18 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, Connection, Row, bindparam, func, or_, select, true
 
+from posts.alike import most_alike
 from posts.labels import clean_name, label_key
 from posts.model import UNMET, Label, label, label_alias, post_label
 from posts.rules import Rule, rule_labels
 
 BATCH = 500
 
-# How alike two names are that may be meant for each other, by difflib's measure; longer ones are nobody's.
-_LIKE = 0.6
+# Longer names are meant for nobody's.
 _LONGEST_LIKE = 100
 
 _LABELS = select(label)
@@ -200,33 +199,29 @@ def nearest_labels(connection: Connection, name: str, *, limit: int = 3, only_me
 
     With ``only_met`` those that anybody may know of. None for a name of more than 100 characters.
     """
-    key = label_key(name)
-    if len(key) > _LONGEST_LIKE:
-        return []
+    return nearest_to_each(connection, [name], limit=limit, only_met=only_met)[0]
+
+
+def nearest_to_each(
+    connection: Connection, names: Sequence[str], *, limit: int = 3, only_met: bool = False
+) -> list[list[str]]:
+    """``nearest_labels`` of each of several names, for which the labels are read once."""
     query = select(label.c.key, label.c.name).order_by(label.c.key)
     if only_met:
         query = query.where(label.c.revision > UNMET)
-    known: dict[str, str] = {row[0]: row[1] for row in connection.execute(query).all()}
-    near = get_close_matches(key, _perhaps_like(key, known), n=limit, cutoff=_LIKE)
-    inside = [other for other in known if _begins_a_word(key, other) or _begins_a_word(other, key)]
-    return [known[other] for other in dict.fromkeys([*near, *inside])][:limit]
+    known: dict[str, str] = {row[0]: row[1] for row in connection.execute(query).all()} if names else {}
+    return [[known[key] for key in _nearest(label_key(name), known, limit)] for name in names]
 
 
-def _perhaps_like(key: str, known: Iterable[str]) -> list[str]:
-    """Those of about its length with a part of its pairs of letters: difflib takes too long over all."""
-    pairs = {key[at : at + 2] for at in range(len(key) - 1)}
-    few = max(1, len(pairs) // 4)
-    # Two names of which one is longer than this are never as alike: 2 * shorter / (shorter + longer).
-    shortest, longest = len(key) * _LIKE / (2 - _LIKE), len(key) * (2 - _LIKE) / _LIKE
-    return [
-        other
-        for other in known
-        if shortest <= len(other) <= longest and sum(pair in other for pair in pairs) >= few
-    ]
-
-
-def _begins_a_word(part: str, whole: str) -> bool:
-    return bool(part) and (whole.startswith(part) or f" {part}" in whole)
+def _nearest(key: str, known: Collection[str], limit: int) -> list[str]:
+    if not key or len(key) > _LONGEST_LIKE:
+        return []
+    near = most_alike(key, known, limit=limit)
+    if len(near) < limit:
+        # One of the two begins a word of the other.
+        word = f" {key}"
+        near += [other for other in known if other.startswith(key) or word in other or f" {other}" in word]
+    return list(dict.fromkeys(near))[:limit]
 
 
 def label_aliases(connection: Connection) -> dict[str, str]:
