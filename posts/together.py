@@ -1,0 +1,133 @@
+"""Some posts together, as sets of bits (``posts.bits``): their states, what is held by hand, their labels."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import compress
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Text,
+    cast,
+    func,
+    literal,
+    select,
+    true,
+)
+
+from database import UtcDateTime
+from posts.bits import bits_of, flags_of
+from posts.model import PostState, label, post, post_label, post_override
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Posts, each at its place in what was asked.
+
+    ``live``, ``private`` and ``scheduled`` are those in these states, ``later`` those whose date is still to
+    come; ``held`` are hidden by hand, ``held_live`` those of them that their source calls live. Of each
+    post's labels ``tied`` has the post's place and ``ties`` the label's id, as text.
+    """
+
+    everything: int
+    live: int
+    private: int
+    scheduled: int
+    later: int
+    held: int
+    held_live: int
+    size: int
+    tied: Sequence[int]
+    ties: Sequence[str]
+
+    def labelled(self, names: Mapping[int, str]) -> dict[str, int]:
+        """The posts that have each of these labels, by the name that is given for its id."""
+        held = {str(number): bytearray(self.size // 8 + 1) for number in names}
+        for place, number in zip(self.tied, self.ties, strict=True):
+            if (bits := held.get(number)) is not None:
+                bits[place >> 3] |= 1 << (place & 7)
+        return {name: int.from_bytes(held[str(number)], "little") for number, name in names.items()}
+
+    def count_labels(self, bits: int) -> Counter[int]:
+        """How many of these posts have each label, by its id."""
+        if not bits:
+            return Counter()
+        flags = flags_of(bits, self.size)
+        counted = Counter(compress(self.ties, map(flags.__getitem__, self.tied)))
+        return Counter({int(number): count for number, count in counted.items()})
+
+
+def stand_together(connection: Connection, post_ids: Sequence[int], *, now: datetime) -> Together:
+    """These posts, as they are; each stands in the list once."""
+    size, places = len(post_ids), {number: place for place, number in enumerate(post_ids)}
+    asked, moment = _written(connection, post_ids), literal(now, UtcDateTime)
+    # A row for all that are alike: ten thousand rows would take longer to read than to find.
+    query = select(
+        post.c.state, post.c.published > moment, func.aggregate_strings(cast(post.c.id, Text), ",")
+    )
+    query = query.where(_among(connection, post.c.id, asked)).group_by(
+        post.c.state, post.c.published > moment
+    )
+    alike = [
+        (PostState(state), is_later, bits_of(map(places.__getitem__, map(int, together.split(","))), size))
+        for state, is_later, together in connection.execute(query)
+    ]
+    said = select(post_override.c.post_id, post_override.c.said).where(
+        post_override.c.is_hidden == true(), _among(connection, post_override.c.post_id, asked)
+    )
+    held = {places[row[0]]: row[1] for row in connection.execute(said)}
+
+    tied, ties = _ties(connection, places, asked)
+
+    def those(*states: PostState) -> int:
+        return sum(bits for state, _, bits in alike if state in states)
+
+    return Together(
+        everything=those(*PostState),
+        live=those(PostState.LIVE),
+        private=those(PostState.PRIVATE),
+        scheduled=those(PostState.SCHEDULED),
+        later=sum(bits for _, is_later, bits in alike if is_later),
+        held=bits_of(held, size),
+        held_live=bits_of((place for place, state in held.items() if state == PostState.LIVE.value), size),
+        size=size,
+        tied=tied,
+        ties=ties,
+    )
+
+
+def _ties(connection: Connection, places: Mapping[int, int], asked: str) -> tuple[list[int], list[str]]:
+    # Two texts, for of rows there would be tens of thousands.
+    posts, labels = (
+        func.aggregate_strings(cast(column, Text), ",")
+        for column in (post_label.c.post_id, post_label.c.label_id)
+    )
+    query = select(posts, labels).where(_among(connection, post_label.c.post_id, asked))
+    posts_text, labels_text = (text.split(",") if text else [] for text in connection.execute(query).one())
+    return list(map(places.__getitem__, map(int, posts_text))), labels_text
+
+
+def first_names(connection: Connection, label_ids: Collection[int], *, limit: int) -> dict[int, str]:
+    """The names of those of some labels that come first by name, by their ids."""
+    query = select(label.c.id, label.c.name).where(
+        _among(connection, label.c.id, _written(connection, label_ids))
+    )
+    return {row[0]: row[1] for row in connection.execute(query.order_by(label.c.key).limit(limit))}
+
+
+def _written(connection: Connection, numbers: Collection[int]) -> str:
+    """Numbers as one parameter, however many: in JSON, or as PostgreSQL writes an array."""
+    listed = ",".join(map(str, numbers))
+    return f"[{listed}]" if connection.dialect.name == "sqlite" else f"{{{listed}}}"
+
+
+def _among(connection: Connection, column: Column[int], written: str) -> ColumnElement[bool]:
+    """Whether a column holds one of these numbers."""
+    if connection.dialect.name == "sqlite":
+        return column.in_(select(func.json_each(written).table_valued("value").c.value))
+    return column.in_(select(func.unnest(cast(literal(written, Text), ARRAY(BigInteger)))))
