@@ -18,8 +18,10 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 import psycopg
 import pytest
 import structlog
+from anyio.from_thread import start_blocking_portal
 from hypothesis import settings
 from sqlalchemy import Connection, make_url, select
+from starlette.testclient import TestClient
 
 import labelcast
 from database import Database, open_database, upgrade
@@ -77,6 +79,15 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 def _allowed_skips() -> list[str]:
     lines = Path(__file__).with_name("skips_allowed.txt").read_text(encoding="utf-8").splitlines()
     return [line.split("|")[0].strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_loop() -> Iterator[None]:
+    """Clients of applications share an event loop, as requests do: one each would take most of the time."""
+    with start_blocking_portal(backend_options={"use_uvloop": True}) as portal:
+        TestClient.portal = portal
+        yield
+        TestClient.portal = None
 
 
 @pytest.fixture(scope="session")
