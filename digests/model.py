@@ -152,6 +152,8 @@ digest = Table(
     Column("send_at", UtcDateTime),
     # Its subscriptions are called up to be looked at: those of later subscribers than this; NULL: none is.
     Column("call_after", BigInteger),
+    # Its rhythm is another now: subscriptions of later subscribers than this have yet to lose their slot.
+    Column("rearm_after", BigInteger),
     CheckConstraint("cadence IN ('instant', 'daily', 'weekly', 'monthly')", name="cadence"),
 )
 

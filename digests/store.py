@@ -174,14 +174,17 @@ def update_digest(
 
 
 def _rearm(connection: Connection, old: Digest, new: Digest) -> None:
-    """Take their slot from the subscriptions of a digest that a change of it makes another."""
-    theirs = subscription.c.digest_id == old.id
-    if reader_rhythm(new) == reader_rhythm(old):
-        if new.min_posts == old.min_posts:
-            return
+    """Have their slot taken from the subscriptions of a digest that a change of it makes another.
+
+    Of a rhythm that is another the next tick does it: they may be a million, and nobody waits for that.
+    """
+    if reader_rhythm(new) != reader_rhythm(old):
+        connection.execute(update(digest).where(digest.c.id == old.id).values(rearm_after=0))
+    elif new.min_posts != old.min_posts:
         # Without slots, it tells up to where there were too few posts.
-        theirs &= func.coalesce(subscription.c.cadence, new.cadence) == Cadence.INSTANT
-    connection.execute(update(subscription).where(theirs).values(next_slot=CHANGED))
+        is_instant = func.coalesce(subscription.c.cadence, new.cadence) == Cadence.INSTANT
+        theirs = update(subscription).where(subscription.c.digest_id == old.id, is_instant)
+        connection.execute(theirs.values(next_slot=CHANGED))
 
 
 def count_editions(connection: Connection, its: Digest, *, most: int = 1000) -> int:

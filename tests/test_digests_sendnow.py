@@ -28,7 +28,7 @@ from digests.planning.editions import Planner
 from digests.planning.estimating import estimate
 from digests.store import get_digest, update_digest
 from posts.model import blog, post
-from subscribers.model import subscriber
+from subscribers.model import CHANGED, subscriber, subscription
 from tests.digests_newsroom import HOUR, MONDAY, WEEK, Newsroom
 
 DAY = timedelta(days=1)
@@ -57,6 +57,27 @@ def _decide(**said: Any) -> object:
     return decide(
         WEEKLY, **{"window_start": MONDAY, "next_slot": None, "max_lateness": 2 * DAY, "now": TUESDAY} | said
     )
+
+
+def test_a_new_rhythm_reaches_all_its_readers_however_few_at_a_time(database: Database) -> None:
+    newsroom = Newsroom(database)
+    its = newsroom.digest()
+    readers = [newsroom.reader(its) for _ in range(5)]
+    newsroom.plan(MONDAY)
+    newsroom.publish("one", MONDAY + HOUR)
+    with database.write() as connection:
+        update_digest(connection, "weekly", at="tue 08:00")
+        call_up(connection, MONDAY + 2 * HOUR, limit=2)
+        changed = select(subscription.c.id).where(subscription.c.next_slot == CHANGED)
+        assert len(connection.execute(changed).all()) == 2
+    # A process that ended here leaves the others to the next tick.
+    assert newsroom.planner.is_due(MONDAY + 2 * HOUR)
+    newsroom.plan(TUESDAY + HOUR)
+    assert newsroom.mail() == {reader: [["one"]] for reader in readers}
+    with database.read() as connection:
+        slots = set(connection.execute(select(subscription.c.next_slot)).scalars())
+    assert slots == {TUESDAY + WEEK}
+    assert not newsroom.planner.is_due(TUESDAY + HOUR)
 
 
 def test_an_extra_slot_ends_the_open_window_once() -> None:

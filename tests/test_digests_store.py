@@ -8,6 +8,7 @@ from sqlalchemy import Connection, insert, select
 
 from digests.cadence import Cadence, CadenceError, Rhythm, describe
 from digests.model import Digest
+from digests.planning.calling import call_up, is_anybody_called
 from digests.store import (
     DigestError,
     add_digest,
@@ -225,7 +226,12 @@ def test_a_new_rhythm_takes_subscriptions_their_slot_but_not_their_window(connec
     _subscribe(connection, its)
     update_digest(connection, "weekly", title="Each week")
     assert _slot(connection) == (NOW, LATER)
+    assert not is_anybody_called(connection, NOW)
     update_digest(connection, "weekly", at="tue 08:00")
+    # They may be a million: the next tick does it, some at a time.
+    assert is_anybody_called(connection, NOW)
+    call_up(connection, NOW, limit=2)
+    assert not is_anybody_called(connection, NOW)
     assert _slot(connection) == (NOW, CHANGED)
     # To whoever looks it is none, until the next tick gives one.
     (reader,) = list_subscribers(connection)

@@ -1,8 +1,8 @@
-"""A digest paused, resumed, or sent beside its slots.
+"""A digest paused, resumed, sent beside its slots, or given another rhythm.
 
 Who reads it is then called up: each subscription is made due, some thousands in a transaction, and planning
 decides for it as for any other. To be called up once too often does no harm: windows that have ended do not
-end again.
+end again. Where the rhythm is another, each loses its slot and is given one of the new rhythm.
 """
 
 from datetime import datetime
@@ -78,28 +78,47 @@ def send_now(connection: Connection, slug: str, *, last: datetime | None, now: d
 
 
 def is_anybody_called(connection: Connection, now: datetime) -> bool:
-    """Whether there are subscriptions to be called up."""
-    return connection.execute(_calling(now)).first() is not None
+    """Whether there are subscriptions to be called up, or to lose their slot."""
+    return any(connection.execute(one).first() is not None for one in (_changed(), _calling(now)))
 
 
 def call_up(connection: Connection, now: datetime, *, limit: int) -> None:
     """Make so many subscriptions due at most, of the first digest that calls its readers.
 
-    Those that lack a window are given one before, also so many at most.
+    Before that, of one whose rhythm changed, so many lose their slot; and those that lack a window are given
+    one, also so many at most.
     """
-    # This row first, as whoever changes a digest and then its subscriptions takes them.
+    # The digest's row first, as whoever changes a digest and then its subscriptions takes them.
+    its = connection.execute(_changed().with_for_update(key_share=True)).first()
+    if its is not None:
+        theirs, after = _next_readers(connection, its.id, its.rearm_after, limit)
+        connection.execute(update(subscription).where(theirs).values(next_slot=CHANGED))
+        connection.execute(update(digest).where(digest.c.id == its.id).values(rearm_after=after))
+        return
     its = connection.execute(_calling(now).with_for_update(key_share=True)).first()
     if its is None or arm(connection, now, limit=limit) == limit:
         return
-    # A range of an index, in its order.
+    theirs, after = _next_readers(connection, its.id, its.call_after, limit)
+    connection.execute(_made_due(its, theirs, now))
+    connection.execute(update(digest).where(digest.c.id == its.id).values(call_after=after))
+
+
+def _next_readers(
+    connection: Connection, digest_id: int, after: int, limit: int
+) -> tuple[ColumnElement[bool], int | None]:
+    """The next so many subscriptions of a digest, and behind whom to go on; None: these are the last."""
+    # A range of an index, in its order. What is not active is given a window anew when it begins again.
     is_active, reader = subscription.c.state == SubscriptionState.ACTIVE, subscription.c.subscriber_id
-    theirs = and_(subscription.c.digest_id == its.id, is_active, reader > its.call_after)
+    theirs = and_(subscription.c.digest_id == digest_id, is_active, reader > after)
     some = select(reader).where(theirs).order_by(reader).limit(limit).subquery()
     last, count = connection.execute(select(func.max(some.c.subscriber_id), func.count())).one()
-    if count:
-        connection.execute(_made_due(its, theirs & (reader <= last), now))
-    after = last if count == limit else None
-    connection.execute(update(digest).where(digest.c.id == its.id).values(call_after=after))
+    return theirs & (reader <= (last or 0)), last if count == limit else None
+
+
+def _changed() -> Select[Any]:
+    """The first digest whose rhythm changed since its subscriptions were given their slots."""
+    query = select(digest.c.id, digest.c.rearm_after).where(digest.c.rearm_after.is_not(None))
+    return query.order_by(digest.c.id).limit(1)
 
 
 def _calling(now: datetime) -> Select[Any]:
