@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Table, text
 
 from benchmarks.blog import label_name
 
-__all__ = ["DAY", "NOW", "Size", "fill", "slug_of"]
+__all__ = ["DAY", "NOW", "Size", "fill", "go_on_numbering", "slug_of"]
 
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -70,5 +70,11 @@ def fill(
         for row in written:
             copy.write_row(row)
     if "id" in names:
+        go_on_numbering(connection, table)
+
+
+def go_on_numbering(connection: Connection, table: Table) -> None:
+    """Let PostgreSQL number new rows behind those that were written with their numbers."""
+    if connection.dialect.name != "sqlite":
         query = f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), max(id)) FROM {table.name}"
         connection.execute(text(query))

@@ -9,7 +9,7 @@ from random import Random
 from sqlalchemy import Connection, insert, select
 
 from benchmarks.blog import label_name
-from benchmarks.filling import DAY, NOW, Size, fill, slug_of
+from benchmarks.filling import DAY, NOW, Size, fill, go_on_numbering, slug_of
 from digests.model import bounce, delivery, edition, edition_post
 from digests.store import add_digest, list_digests
 from posts.model import post
@@ -115,6 +115,7 @@ def make_mail(connection: Connection, size: Size) -> None:
             "readers": each,
         }
         connection.execute(insert(edition).values(values))
+    go_on_numbering(connection, edition)
     shown = (
         (n + 1, at, newest[(n * 13 + at) % len(newest)]) for n in range(size.editions) for at in range(10)
     )
