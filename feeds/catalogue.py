@@ -1,25 +1,33 @@
 """All feeds as a publisher looks at them: the one of everything, the configured ones, each label's own."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
-from feeds.addresses import ALL
-from feeds.configured import configured_feeds
+from feeds.meant import Meant, MeantFeed, meant_feeds
 from feeds.readership import EVERY, Readers, readers
 from feeds.site import FeedSite
 from feeds.specs import FeedState, everything, of_configured
-from posts.batch import label_stamps, labels_by_id
+from posts.bits import matching
 from posts.blog import get_blog
 from posts.labels import label_key
-from posts.lookup import as_label, live_counts
+from posts.lookup import live_counts
 from posts.matching import MOST_COUNTED
-from posts.model import UNMET, Label, label
+from posts.model import UNMET, label
+from posts.rules import All, rule_labels
 from posts.scope import Scope, count_in
+from posts.together import shown_posts
+
+_MOST = MOST_COUNTED + 1
+# Of more feeds than these posts are counted together.
+_FEW = 50
+_LABELS = select(
+    label.c.id, label.c.name, label.c.slug, label.c.feed_uri, label.c.revision, label.c.changed_at
+)
 
 
 class FeedKind(StrEnum):
@@ -49,6 +57,7 @@ class Listed:
     is_private: bool = False
     is_served: bool = True
     readers: int = 0
+    number: int = 0
 
     @property
     def key(self) -> str:
@@ -85,33 +94,40 @@ class Shelf:
     after: str | None
 
 
+@dataclass(slots=True)
+class _Kept:
+    """What is known of the feeds as they are, by name; and put in order, by what that needed."""
+
+    meant: Meant
+    feeds: list[Listed]
+    states: dict[str, FeedState] = field(default_factory=dict)
+    counted: list[Listed] | None = None
+    dated: list[Listed] | None = None
+    read: tuple[dict[str, Readers], list[Listed]] | None = None
+
+
 class Catalogue:
-    """Lists feeds. Keep it: it reads what changed of the blog, and readers once a minute."""
+    """Lists feeds. Keep it: it reads anew what changed of the blog, and readers once a minute.
+
+    What is not needed to put feeds in order is looked up only of those that a page shows.
+    """
 
     def __init__(self, site: FeedSite) -> None:
         self._site = site
-        self._known: tuple[str, list[Listed]] | None = None
+        self._kept: _Kept | None = None
         self._counted: dict[str, int] = {}
-        self._labelled: dict[str, Listed] = {}
         self._readers: tuple[datetime, dict[str, Readers]] | None = None
 
     def feeds(self, connection: Connection, *, now: datetime) -> list[Listed]:
         """All of them, by name, ``all`` first."""
-        configured = configured_feeds(connection)
-        blog = get_blog(connection)
-        newest = connection.execute(select(func.max(label.c.id))).scalar()
-        stamp = f"{blog.revision} {blog.changed_at} {newest} {configured}"
-        known = self._known
-        if known is None or known[0] != stamp:
-            known = self._known = stamp, self._read(connection, configured)
-        told = self.readers(connection, now=now)
-        nobody = Readers()
-        return [
-            replace(feed, readers=count)
-            if (count := told.get(feed.uri, nobody).total) != feed.readers
-            else feed
-            for feed in known[1]
-        ]
+        kept = self._known(connection)
+        return self._completed(connection, kept, kept.feeds, now=now)
+
+    def page(self, connection: Connection, *, now: datetime, order: Order, **asked: Any) -> Shelf:
+        """A page of them; ``asked`` is what ``shelf`` takes."""
+        kept = self._known(connection)
+        found = shelf(self._sortable(connection, kept, order, now=now), order=order, **asked)
+        return replace(found, feeds=self._completed(connection, kept, found.feeds, now=now))
 
     def readers(self, connection: Connection, *, now: datetime) -> dict[str, Readers]:
         """How many read each feed, by its permanent id, as it was a minute ago or later."""
@@ -120,66 +136,125 @@ class Catalogue:
             kept = self._readers = now, readers(connection, now=now)
         return kept[1]
 
-    def _read(self, connection: Connection, configured: Sequence[Any]) -> list[Listed]:
-        states = [everything(get_blog(connection), self._site)]
-        states += [of_configured(connection, row, self._site) for row in configured]
-        counted = self._counts(connection, states)
-        taken = {state.spec.slug for state in states}
-        found = [_listed(state, counted[state.token]) for state in states]
-        found += [
-            replace(one, is_served=False) if one.slug in taken else one for one in self._labels(connection)
-        ]
+    def _known(self, connection: Connection) -> _Kept:
+        meant, kept = meant_feeds(connection), self._kept
+        if kept is None or kept.meant is not meant:
+            kept = self._kept = _Kept(meant, self._all(connection, meant))
+        return kept
+
+    def _all(self, connection: Connection, meant: Meant) -> list[Listed]:
+        """All feeds, nothing of them counted, and the configured ones without their own dates."""
+        whole = everything(get_blog(connection), self._site)
+        spec, changed_at = whole.spec, whole.changed_at
+        found = [Listed(FeedKind.ALL, spec.slug, spec.title, spec.uri, str(spec.rule), 0, changed_at)]
+        found += [_of_configured(one, self._site, changed_at) for one in meant.feeds]
+        taken = {one.slug for one in found}
+        found += [_of_label(row, taken) for row in connection.execute(_LABELS)]
         return sorted(found, key=_by_name)
 
-    def _labels(self, connection: Connection) -> list[Listed]:
-        """Every label's feed; only those that changed are read and counted."""
-        stamps, before = label_stamps(connection), self._labelled
-        new = {int(stamp.split(" ", 1)[0]): stamp for stamp in stamps if stamp not in before}
-        counted = live_counts(connection, new)
-        read = {
-            new[number]: _of_label(one, counted.get(number, 0))
-            for number, one in labels_by_id(connection, list(new)).items()
-        }
-        labelled = {stamp: read[stamp] if stamp in read else before[stamp] for stamp in stamps}
-        self._labelled = labelled
-        unmet = connection.execute(select(label).where(label.c.revision <= UNMET)).all()
-        return [*labelled.values(), *(_of_label(as_label(row), 0) for row in unmet)]
+    def _completed(
+        self, connection: Connection, kept: _Kept, feeds: Sequence[Listed], *, now: datetime
+    ) -> list[Listed]:
+        dated = self._dated(connection, kept, self._with_posts(connection, kept, feeds))
+        return _with_readers(dated, self.readers(connection, now=now))
 
-    def _counts(self, connection: Connection, states: Sequence[FeedState]) -> dict[str, int]:
-        """The number of posts of each feed, by its token: what did not change is not counted again."""
-        before = self._counted
-        counted = {
-            state.token: before[state.token] if state.token in before else _count(connection, state)
-            for state in states
-        }
-        self._counted = counted
-        return counted
+    def _sortable(
+        self, connection: Connection, kept: _Kept, order: Order, *, now: datetime
+    ) -> Sequence[Listed]:
+        """All by name, with what they are sorted by."""
+        if order is Order.POSTS:
+            kept.counted = kept.counted or self._with_posts(connection, kept, kept.feeds)
+            return kept.counted
+        if order is Order.CHANGED:
+            kept.dated = kept.dated or self._dated(connection, kept, kept.feeds)
+            return kept.dated
+        if order is Order.READERS:
+            told = self.readers(connection, now=now)
+            if kept.read is None or kept.read[0] is not told:
+                kept.read = told, _with_readers(kept.feeds, told)
+            return kept.read[1]
+        return kept.feeds
+
+    def _dated(self, connection: Connection, kept: _Kept, feeds: Sequence[Listed]) -> list[Listed]:
+        states = self._states(
+            connection, kept, [one.slug for one in feeds if one.kind is FeedKind.CONFIGURED]
+        )
+        return [
+            replace(one, changed_at=states[one.slug].changed_at) if one.kind is FeedKind.CONFIGURED else one
+            for one in feeds
+        ]
+
+    def _states(self, connection: Connection, kept: _Kept, slugs: Sequence[str]) -> Mapping[str, FeedState]:
+        """At least the states of these configured feeds, by slug."""
+        wanted = set(slugs) - kept.states.keys()
+        for feed in kept.meant.feeds:
+            if feed.slug in wanted:
+                index = kept.meant.index.only(rule_labels(feed.written))
+                kept.states[feed.slug] = of_configured(connection, feed.row, self._site, index=index)
+        return kept.states
+
+    def _with_posts(self, connection: Connection, kept: _Kept, feeds: Sequence[Listed]) -> list[Listed]:
+        numbers = live_counts(connection, [one.number for one in feeds if one.kind is FeedKind.LABEL])
+        slugs = [one.slug for one in feeds if one.kind is FeedKind.CONFIGURED]
+        counts = self._counts(connection, kept, slugs)
+        whole = Scope(All())
+        return [
+            replace(
+                one,
+                posts=numbers.get(one.number, 0)
+                if one.kind is FeedKind.LABEL
+                else counts[one.slug]
+                if one.kind is FeedKind.CONFIGURED
+                else count_in(connection, whole, at_most=_MOST),
+            )
+            for one in feeds
+        ]
+
+    def _counts(self, connection: Connection, kept: _Kept, slugs: Sequence[str]) -> dict[str, int]:
+        """The number of posts of these configured feeds; one that did not change is not counted again."""
+        states = self._states(connection, kept, slugs)
+        if len(self._counted) > 3 * len(kept.meant.feeds):
+            self._counted = {}
+        new = {slug for slug in slugs if states[slug].token not in self._counted}
+        feeds = [one for one in kept.meant.feeds if one.slug in new]
+        counted = {}
+        if len(feeds) > _FEW:
+            counted = _count_together(connection, kept.meant, feeds)
+        else:
+            for one in feeds:
+                scope = Scope(one.rule, private=one.is_private)
+                counted[one.slug] = count_in(connection, scope, at_most=_MOST)
+        told = {states[slug].token: number for slug, number in counted.items()}
+        found = {slug: (self._counted | told)[states[slug].token] for slug in slugs}
+        self._counted |= told
+        return found
 
 
-def _listed(state: FeedState, posts: int) -> Listed:
-    spec = state.spec
-    kind = FeedKind.ALL if spec.slug == ALL else FeedKind.CONFIGURED
-    return Listed(
-        kind, spec.slug, spec.title, spec.uri, str(spec.rule), posts, state.changed_at, spec.is_private
-    )
+def _count_together(connection: Connection, meant: Meant, feeds: Sequence[MeantFeed]) -> dict[str, int]:
+    """The posts of many feeds at once: each label is read once, whoever names it."""
+    named = {name for one in feeds for name in rule_labels(one.rule)}
+    shown = shown_posts(connection, {one.id: one.name for one in meant.labels.values() if one.name in named})
+    found = {}
+    for one in feeds:
+        seen = shown.live | shown.private if one.is_private else shown.live
+        found[one.slug] = min((matching(one.rule, shown.labelled, seen) & seen).bit_count(), _MOST)
+    return found
 
 
-def _of_label(one: Label, posts: int) -> Listed:
-    return Listed(
-        FeedKind.LABEL,
-        one.slug,
-        one.name,
-        one.feed_uri,
-        "",
-        posts,
-        one.changed_at,
-        is_served=one.is_met,
-    )
+def _of_configured(feed: MeantFeed, site: FeedSite, changed_at: datetime) -> Listed:
+    rule = str(feed.written)
+    name = feed.title or f"{site.title}: {rule}"
+    return Listed(FeedKind.CONFIGURED, feed.slug, name, feed.uri, rule, 0, changed_at, feed.is_private)
 
 
-def _count(connection: Connection, state: FeedState) -> int:
-    scope = Scope(state.spec.rule, private=state.spec.is_private)
-    return count_in(connection, scope, at_most=MOST_COUNTED + 1)
+def _of_label(row: Any, taken: Collection[str]) -> Listed:
+    number, name, slug, uri, revision, changed_at = row
+    is_served = revision > UNMET and slug not in taken
+    return Listed(FeedKind.LABEL, slug, name, uri, "", 0, changed_at, is_served=is_served, number=number)
+
+
+def _with_readers(feeds: Sequence[Listed], told: Mapping[str, Readers]) -> list[Listed]:
+    return [replace(one, readers=told[one.uri].total) if one.uri in told else one for one in feeds]
 
 
 def _by_name(feed: Listed) -> tuple[bool, str, str, str]:

@@ -26,6 +26,7 @@ _Rows = Sequence[Row[*tuple[Any, ...]]]
 class MeantFeed:
     """A configured feed: its rule as it was written, and the same by the labels' own names (``simplify``)."""
 
+    row: Row[*tuple[Any, ...]]
     slug: str
     title: str | None
     uri: str
@@ -92,7 +93,7 @@ def _read(connection: Connection, rows: _Rows) -> Meant:
                 of_label.setdefault(found.id, []).append(place)
     return Meant(
         [
-            MeantFeed(row.slug, row.title, row.uri, row.is_private, rule, simplify(rule, index))
+            MeantFeed(row, row.slug, row.title, row.uri, row.is_private, rule, simplify(rule, index))
             for row, rule in zip(rows, written, strict=True)
         ],
         index,

@@ -13,6 +13,7 @@ from feeds.addresses import ALL, Sum, address, as_rule, in_words, renamed, writt
 from feeds.site import Content, FeedSite, Ordering
 from posts.authors import Author
 from posts.blog import Blog
+from posts.lookup import LabelIndex
 from posts.model import Label
 from posts.revisions import RuleRevision
 from posts.rules import All, HasLabel, Rule, parse
@@ -114,13 +115,15 @@ def of_author(author: Author, site: FeedSite) -> FeedState:
     return FeedState(spec, token, author.changed_at)
 
 
-def of_configured(connection: Connection, row: Row[*tuple[Any, ...]], site: FeedSite) -> FeedState:
-    """A configured feed, of which ``row`` is kept."""
+def of_configured(
+    connection: Connection, row: Row[*tuple[Any, ...]], site: FeedSite, *, index: LabelIndex | None = None
+) -> FeedState:
+    """A configured feed, of which ``row`` is kept; ``index`` has the labels that its rule names."""
     spec = FeedSpec(
         slug=row.slug,
         uri=row.uri,
         rule=parse(row.rule),
-        title=row.title or f"{site.title}: {row.rule}",
+        title=configured_title(row, site),
         subtitle=row.subtitle,
         entries=row.entries or site.entries,
         # There is no page of a private one.
@@ -132,8 +135,15 @@ def of_configured(connection: Connection, row: Row[*tuple[Any, ...]], site: Feed
     )
     shown = (row.title, row.subtitle, spec.entries, row.rule, spec.ordering, spec.language, spec.is_private)
     return with_revision(
-        spec, scope_revision(connection, spec.scope), json.dumps([*shown, spec.content], ensure_ascii=False)
+        spec,
+        scope_revision(connection, spec.scope, index=index),
+        json.dumps([*shown, spec.content], ensure_ascii=False),
     )
+
+
+def configured_title(row: Row[*tuple[Any, ...]], site: FeedSite) -> str:
+    """What a configured feed is called, of which ``row`` is kept."""
+    return row.title or f"{site.title}: {row.rule}"
 
 
 def of_sum(terms: Sum, labels: Mapping[str, Label], site: FeedSite, *, namespace: UUID) -> FeedSpec:

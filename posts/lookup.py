@@ -61,6 +61,21 @@ class LabelIndex:
                     return table[candidate]
         return None
 
+    def only(self, names: Iterable[str]) -> "LabelIndex":
+        """What these names lead to, and by what the labels found are called: for one rule of many."""
+        wanted = set(names)
+        keys, slugs = {label_key(name) for name in wanted}, {slug for name in wanted for slug in _slugs(name)}
+        led = [one for name in wanted if (one := self.named(name)) is not None]
+        return LabelIndex(
+            by_key={key: self.by_key[key] for key in keys if key in self.by_key}
+            | {label_key(one.name): one for one in led},
+            by_slug={slug: self.by_slug[slug] for slug in slugs if slug in self.by_slug},
+            old_keys={key: self.old_keys[key] for key in keys if key in self.old_keys},
+            old_slugs={slug: self.old_slugs[slug] for slug in slugs if slug in self.old_slugs},
+            unmet_keys=self.unmet_keys & keys,
+            unmet_slugs=self.unmet_slugs & slugs,
+        )
+
     def met(self, *, by_any_name: bool = False) -> "LabelIndex":
         """Without the labels that no live post ever had: nobody is to hear of them yet.
 

@@ -112,6 +112,33 @@ def _ties(connection: Connection, places: Mapping[int, int], asked: str) -> tupl
     return list(map(places.__getitem__, map(int, posts_text))), labels_text
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """All posts that are live or private, as sets of bits, and those of some labels by the labels' names."""
+
+    live: int
+    private: int
+    labelled: Mapping[str, int]
+
+
+def shown_posts(connection: Connection, names: Mapping[int, str]) -> Shown:
+    """All posts that any feed may show; ``names`` are those of the labels that are wanted, by their ids."""
+    states = PostState.LIVE, PostState.PRIVATE
+    query = select(post.c.state, func.aggregate_strings(cast(post.c.id, Text), ","))
+    query = query.where(post.c.state.in_([state.value for state in states])).group_by(post.c.state)
+    numbers = {state: list(map(int, text.split(","))) for state, text in connection.execute(query)}
+    live, private = (numbers.get(state.value, []) for state in states)
+    places = {number: place for place, number in enumerate([*live, *private])}
+    tied = select(post_label.c.label_id, func.aggregate_strings(cast(post_label.c.post_id, Text), ","))
+    tied = tied.where(_among(connection, post_label.c.label_id, _written(connection, names)))
+    labelled = dict.fromkeys(names.values(), 0)
+    for label_id, text in connection.execute(tied.group_by(post_label.c.label_id)):
+        found = (places.get(number) for number in map(int, text.split(",")))
+        labelled[names[label_id]] = bits_of((place for place in found if place is not None), len(places))
+    everything = (1 << len(live)) - 1
+    return Shown(everything, ((1 << len(places)) - 1) & ~everything, labelled)
+
+
 def first_names(connection: Connection, label_ids: Collection[int], *, limit: int) -> dict[int, str]:
     """The names of those of some labels that come first by name, by their ids."""
     query = select(label.c.id, label.c.name).where(

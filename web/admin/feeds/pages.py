@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 from starlette.routing import Route
 
-from feeds.catalogue import Catalogue, FeedKind, Listed, Order, Shelf, Show, shelf
+from feeds.catalogue import Catalogue, FeedKind, Listed, Order, Shelf, Show
 from posts.matching import MOST_COUNTED
 from web.admin.frame import Frame, Shown, Visit
 from web.links import FeedLink, Links
@@ -58,15 +58,15 @@ class FeedListPage:
         show = _one_of(Show, visit.query("show"), Show.ALL)
         order = _one_of(Order, visit.query("sort"), Order.NAME)
         with self.frame.database.read() as connection:
-            feeds = self.catalogue.feeds(connection, now=visit.now)
-        found = shelf(
-            feeds,
-            words=words,
-            show=show,
-            order=order,
-            after=visit.query("after"),
-            before=visit.query("before"),
-        )
+            found = self.catalogue.page(
+                connection,
+                now=visit.now,
+                words=words,
+                show=show,
+                order=order,
+                after=visit.query("after"),
+                before=visit.query("before"),
+            )
         links = self.frame.pages.links(visit.request)
         asked = {"q": words, "show": show.value, "sort": order.value}
         return Shown(
