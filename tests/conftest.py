@@ -30,6 +30,7 @@ from posts.labelbook import LabelBook
 from posts.model import PostState, post
 from posts.sanitize import CleanPost
 from posts.writing import PostWriter
+from tests.examples import often
 from tests.postgres_pool import PostgresPool
 
 # The one MetaData holds the tables of every room that was imported.
@@ -39,7 +40,7 @@ for _module in ("posts.authors", "posts.privacy", "posts.withdrawals"):
     import_module(_module)
 
 # How long an example takes is the machine's affair, and it may be busy.
-settings.register_profile("patient", deadline=None)
+settings.register_profile("patient", deadline=None, max_examples=often(100))
 settings.load_profile("patient")
 
 ROOT = Path(__file__).resolve().parent.parent

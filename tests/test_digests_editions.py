@@ -17,6 +17,7 @@ from posts.model import PostState
 from subscribers.model import subscriber, subscription
 from subscribers.store import confirm, subscribe, unsubscribe
 from tests.digests_newsroom import HOUR, MONDAY, WEEK, Newsroom
+from tests.examples import often
 
 
 @pytest.fixture
@@ -263,7 +264,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=often(25), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_every_post_comes_once_however_the_ticks_fall(
     empty: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -18,6 +18,7 @@ from digests.model import DeliveryState, delivery, digest, edition
 from digests.sending.leases import Leases
 from digests.sending.ledger import GIVE_UP_AFTER, Ledger, Pending, backoff
 from subscribers.model import subscriber, subscription
+from tests.examples import often
 
 NOW = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 ELSEWHERE = "elsewhere/0/1/1/1"
@@ -463,5 +464,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
 TestLedgerMachine = LedgerMachine.TestCase
 TestLedgerMachine.settings = settings(
-    max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=often(25),
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )

@@ -15,6 +15,7 @@ from digests.sending.allowances import KEPT, Allowances
 from digests.sending.leases import Leases
 from digests.sending.ledger import Ledger
 from digests.sending.limits import ALL, BURST_SECONDS, Allowance, Limits, microseconds
+from tests.examples import often
 from tests.test_digests_ledger import Clock, fill, states
 
 NOW = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
@@ -30,7 +31,7 @@ def at(text: str) -> datetime:
 asks = st.lists(st.tuples(st.integers(0, 3_000_000), st.integers(1, 9)), min_size=1, max_size=40)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=often(60), deadline=None)
 @given(rate=st.sampled_from([0.3, 1, 7, 40, 333, 10_000]), asks=asks)
 def test_in_any_time_no_more_go_than_the_rate_and_one_burst(rate: float, asks: list[tuple[int, int]]) -> None:
     """Whoever asks, whenever, for however many: each stretch of time is looked at."""
@@ -50,7 +51,7 @@ def test_in_any_time_no_more_go_than_the_rate_and_one_burst(rate: float, asks: l
             assert last - first + 1 <= seconds * rate + burst + 1e-3
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=often(30), deadline=None)
 @given(rate=st.sampled_from([1, 7, 40, 333]))
 def test_who_comes_back_when_told_gets_all_of_the_rate(rate: int) -> None:
     """Nothing is lost by the limit itself: so many are through in a little more than their time."""
@@ -119,7 +120,7 @@ def test_quiet_hours_by_the_local_clock(quiet: str, now: str, until: str | None)
     assert limits.quiet_until(at(now)) == (until and at(until))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=often(100), deadline=None)
 @given(
     minutes=st.integers(0, 366 * 24 * 60),
     hours=st.tuples(*[st.times().map(lambda one: f"{one:%H:%M}")] * 2).filter(lambda two: two[0] != two[1]),

@@ -17,6 +17,7 @@ from digests.cadence import (
     previous_slot,
     zone_names,
 )
+from tests.examples import often
 
 INSTANT = timedelta(microseconds=1)
 NEVER = timedelta(days=36500)
@@ -79,7 +80,7 @@ def _sent(
     return sent
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=often(60))
 @given(
     rhythms, moments, st.floats(0, 8), st.lists(parts, min_size=8, max_size=8), st.lists(parts, max_size=9)
 )
@@ -99,7 +100,7 @@ def test_a_pause_passes_over_the_same_slots_whenever_the_ticks_come(
     assert _sent(rhythm, start, sorted(late + between), paused_until) == expected
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=often(60))
 @given(rhythms, moments, st.none() | st.floats(0, 10), st.sets(st.integers(0, 9)))
 def test_windows_that_wait_for_more_posts_tile(
     rhythm: Rhythm, begun: datetime, pause: float | None, few: set[int]

@@ -36,6 +36,7 @@ from outbox.headers import HeaderError
 from posts.model import Post
 from templates import DARK, LIGHT, Palette, environment
 from templates.languages import language
+from tests.examples import often
 from tests.mails import (
     DIGEST,
     EDITION,
@@ -376,7 +377,7 @@ ODD_TEXT = st.text(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=often(60))
 @given(
     title=ODD_TEXT,
     name=ODD_TEXT,

@@ -30,6 +30,7 @@ from digests.store import get_digest, update_digest
 from posts.model import blog, post
 from subscribers.model import CHANGED, subscriber, subscription
 from tests.digests_newsroom import HOUR, MONDAY, WEEK, Newsroom
+from tests.examples import often
 
 DAY = timedelta(days=1)
 TUESDAY = MONDAY + DAY
@@ -372,7 +373,7 @@ def _assert_mailed(
 _PLAIN = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-@settings(_PLAIN, max_examples=40)
+@settings(_PLAIN, max_examples=often(40))
 @given(STEPS)
 def test_no_post_is_mailed_twice_and_none_is_lost(
     sqlite_database: Database, steps: list[tuple[str, Any]]
@@ -380,7 +381,7 @@ def test_no_post_is_mailed_twice_and_none_is_lost(
     _play(sqlite_database, steps)
 
 
-@settings(_PLAIN, max_examples=8)
+@settings(_PLAIN, max_examples=often(8))
 @given(STEPS)
 def test_nor_on_postgresql(postgres_database: Database, steps: list[tuple[str, Any]]) -> None:
     _play(postgres_database, steps)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from digests.sending.due import Pending
 from digests.sending.waiting import Waiting
+from tests.examples import often
 
 
 def pending(number: int, domain: str, *, priority: int = 1) -> Pending:
@@ -84,7 +85,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=often(80), deadline=None)
 @given(
     lanes=st.integers(1, 8), per_domain=st.integers(0, 4), domains=st.lists(st.integers(0, 4)), steps=steps
 )

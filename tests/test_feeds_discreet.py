@@ -25,6 +25,7 @@ from posts.curation import delete_label, merge_labels, rename_label
 from posts.lookup import find_label, label_aliases, labels, nearest_labels
 from posts.model import PostState, SourcePost
 from posts.rules import parse
+from tests.examples import often
 from tests.feeds_blog import FeedsBlog, post
 from tests.feeds_histories import History, emptied
 
@@ -212,12 +213,12 @@ def compare(database: Database, seed: int, folder: Path, *, steps: int) -> None:
             assert after[name] == told, (seed, number, name)
 
 
-@pytest.mark.parametrize("seed", [3, 5])
+@pytest.mark.parametrize("seed", range(3, 3 + often(1)))
 def test_private_changes_show_nowhere(database: Database, seed: int, tmp_path: Path) -> None:
     compare(database, seed, tmp_path, steps=10)
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(3), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**31), steps=st.integers(1, 6))
 def test_nor_in_any_short_history(sqlite_database: Database, seed: int, steps: int, tmp_path: Path) -> None:
     folder = tmp_path / f"{seed} {steps}"

@@ -19,6 +19,7 @@ from posts.importers import find_importer, open_source
 from posts.intake import store_posts
 from posts.model import Post, PostState, SourcePost
 from posts.store import list_posts
+from tests.examples import often
 from tests.feeds_blog import SITE
 from tests.feeds_histories import History, emptied
 from tests.feeds_walking import Poller, Witness, collected, walk
@@ -108,17 +109,17 @@ def observe(database: Database, random: Random, *, posts: int, steps: int) -> No
     observed.finish()
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(often(1)))
 def test_a_hundred_random_changes_lose_and_double_no_post(sqlite_database: Database, seed: int) -> None:
     observe(sqlite_database, Random(seed), posts=40, steps=100)
 
 
-@pytest.mark.parametrize("seed", range(100, 101))
+@pytest.mark.parametrize("seed", range(100, 100 + often(1)))
 def test_they_do_not_on_postgresql(postgres_database: Database, seed: int) -> None:
     observe(postgres_database, Random(seed), posts=40, steps=40)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(random=st.randoms(use_true_random=False), posts=st.integers(0, 25), steps=st.integers(1, 8))
 def test_no_short_history_does(sqlite_database: Database, random: Random, posts: int, steps: int) -> None:
     observe(sqlite_database, random, posts=posts, steps=steps)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from posts.importers import FORMATS, ImporterError, find_importer, open_source
 from posts.model import SourcePost
+from tests.examples import often
 from tests.importing import SAMPLES, posts, read, written
 
 BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">{levels}]>'.format(
@@ -193,7 +194,7 @@ TAGS = st.sampled_from([*PIECES.split(), *LINES])
     st.sampled_from(["utf-8", "utf-16", "cp1252"]),
 )
 @example("<rss><item><guid>a</guid></item></rss", "utf-8")
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=often(250), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_comes_in_is_read_or_refused_in_one_line(
     tmp_path_factory: pytest.TempPathFactory, text: str, encoding: str
 ) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from posts.importers import ImporterError, find_importer, open_source
 from posts.importers.jsonl import FIELDS, MAX_LINE_BYTES
 from posts.model import Enclosure, PostState, SkippedPost, SourcePost
+from tests.examples import often
 from tests.importing import posts, read, written
 
 GOOD: dict[str, Any] = {"id": "tag:blog.example,2020:1", "title": "One", "html": "<p>One.</p>"}
@@ -175,7 +176,7 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=6))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=often(150), deadline=None)
 def test_whatever_the_fields_hold_a_line_is_a_post_or_is_listed(
     tmp_path_factory: pytest.TempPathFactory, line: dict[str, Any]
 ) -> None:

@@ -19,6 +19,7 @@ from posts.importers.label_text import label_of
 from posts.intake import store_posts
 from posts.model import SkippedPost, SourcePost
 from posts.store import list_posts
+from tests.examples import often
 from tests.importing import SAMPLES, posts, read, written
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -129,7 +130,7 @@ def test_a_post_without_a_time_comes_before_the_one_above_it_that_has_one(tmp_pa
 
 
 @given(st.dates(), st.integers(0, 2000), st.sampled_from(["UTC", "Asia/Kolkata", "Pacific/Apia"]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=often(60), deadline=None)
 def test_however_many_posts_a_day_has_none_leaves_it(day: date, number: int, zone: str) -> None:
     place = ZoneInfo(zone)
     first = found = midday(day, place, above=None)
@@ -282,7 +283,7 @@ def test_a_date_that_lies_ahead_or_breaks_the_order_is_quoted() -> None:
 
 
 @given(st.sets(st.dates(date(1999, 1, 1), date(2030, 1, 1)), min_size=1, max_size=30), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=often(60), deadline=None)
 def test_headings_are_found_whatever_one_post_quotes(days: set[date], data: st.DataObject) -> None:
     real = sorted(days, reverse=True)
     quoting = data.draw(st.integers(0, len(real) - 1))

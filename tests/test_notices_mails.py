@@ -22,6 +22,7 @@ from labelcast.notices.press import NoticePress
 from outbox.headers import HeaderError
 from subscribers.tokens import TokenSigner
 from templates import environment
+from tests.examples import often
 from tests.mails import ENVIRONMENT, PUBLISHER
 
 NOW = datetime(2026, 11, 9, 14, 0, tzinfo=UTC)
@@ -86,7 +87,7 @@ def test_every_mail_speaks_the_languages_and_says_which(name: str, tag: str) -> 
     assert bool(page.xpath("//*[@class='words'][@lang='en']")) == (tag == "ja")
 
 
-@settings(max_examples=40)
+@settings(max_examples=often(40))
 @given(
     title=st.text(min_size=1, max_size=120),
     labels=st.lists(st.text(min_size=1, max_size=40), max_size=4),

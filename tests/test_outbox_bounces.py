@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from outbox.bounces.reading import message_key, read_reports
 from outbox.bounces.report import Report, ReportKind
 from outbox.bounces.verdicts import find_code, find_status, verdict
+from tests.examples import often
 from tests.returned_mail import LETTER, OUT_OF_OFFICE, arf, dsn
 
 HARD, SOFT, POLICY = ReportKind.HARD, ReportKind.SOFT, ReportKind.POLICY
@@ -281,7 +282,7 @@ _PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=often(100), deadline=None)
 @given(st.lists(_PIECES | st.binary(max_size=20), max_size=30).map(b"".join))
 def test_no_message_whatever_raises(data: bytes) -> None:
     assert read_reports(data)

@@ -17,6 +17,7 @@ from outbox.message import dot_stuff
 from outbox.outcome import Outcome
 from outbox.smtp import ServerMemory, SmtpConnection, SmtpSettings
 from outbox.smtpurl import Timeouts
+from tests.examples import often
 from tests.smtp_faults import EXTENSIONS, SmtpFaults
 
 T = TypeVar("T")
@@ -113,7 +114,7 @@ lines = st.lists(
 
 
 @given(lines, st.booleans(), st.booleans())
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=often(150))
 def test_chunks_say_what_data_would_have_said(texts: list[bytes], split: bool, cut: bool) -> None:
     message = b"\r\n".join(re.sub(rb"[\r\n]", b"", text) for text in texts) + (b"" if cut else b"\r\n")
     said = b"".join(

@@ -20,6 +20,7 @@ from outbox.headers import HeaderError
 from outbox.marks import MessageError, mark
 from outbox.message import MessageTemplate
 from tests.dkim_verifiers import by_dkimpy, by_mail_dkim, by_opendkim, records
+from tests.examples import often
 
 SIGNERS = (Signer("example.org", "big", new_key("rsa")), Signer("example.org", "ed", new_key("ed25519")))
 TEXTS = records(SIGNERS)
@@ -191,7 +192,7 @@ one_line = st.text(
 ).filter(lambda text: text.strip() != "")
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=often(150))
 @given(text=texts, html=st.none() | texts, subject=one_line, name=one_line, value=values)
 def test_spliced_is_just_what_signing_from_scratch_gives_and_verifies(
     text: str, html: str | None, subject: str, name: str, value: str
@@ -209,7 +210,7 @@ raw_lines = st.lists(
 ).map(lambda lines: "".join(lines).encode() + b"\r\n")
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=often(150))
 @given(
     body=raw_lines,
     head=st.sampled_from(["", " ", "\t  "]),
@@ -228,7 +229,7 @@ def test_so_it_is_for_marks_anywhere_and_values_that_leave_a_line_empty(
     assert by_dkimpy(message, TEXTS) == [True]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=often(200))
 @given(st.lists(st.sampled_from(["a", " ", "\t", "\r\n", "="]), max_size=40).map("".join))
 def test_the_relaxed_form_of_a_body_is_that_of_others(body: str) -> None:
     whole = f"x{body}\r\n".encode()

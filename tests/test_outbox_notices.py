@@ -23,6 +23,7 @@ from outbox.noticequeue import without_addresses
 from outbox.notices import BACKOFF, GIVE_UP_AFTER, LEASE, Letter, Notices, drop_waiting, enqueue
 from outbox.outcome import Outcome, TransportError
 from outbox.ways import server_of
+from tests.examples import often
 from tests.smtp_faults import SmtpFaults
 
 NOW = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
@@ -387,5 +388,5 @@ class Queue(RuleBasedStateMachine):
 
 TestQueue = Queue.TestCase
 TestQueue.settings = settings(
-    max_examples=15, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=often(15), stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
 )

@@ -15,6 +15,7 @@ from outbox.outcome import Outcome, TransportError
 from outbox.servers import FIRST_REST, LONGEST_REST, Server, Servers
 from outbox.smtp import SmtpConnection, SmtpSettings
 from outbox.ways import server_of
+from tests.examples import often
 from tests.smtp_faults import SmtpFaults, serve_faults
 
 SENDER = "news@example.org"
@@ -91,7 +92,7 @@ async def open_many(servers: Servers, count: int) -> None:
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=5).filter(any), st.integers(0, 50))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=often(60))
 def test_each_server_has_exactly_its_share_of_the_connections(weights: list[int], start: int) -> None:
     servers = [Server(str(number), weight, Fake("").make) for number, weight in enumerate(weights)]
     choosing = Servers(servers, clock=Clock(), start=start)

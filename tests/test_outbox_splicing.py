@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from outbox.bulk import bulk_headers
 from outbox.marks import mark
 from outbox.message import MessageTemplate
+from tests.examples import often
 
 AT = datetime(2026, 3, 2, 8, tzinfo=UTC)
 LINK = "https://example.org/unsubscribe/"
@@ -93,7 +94,7 @@ def parts(message: bytes) -> tuple[dict[str, str], list[tuple[str, str, str]]]:
     return fields, bodies
 
 
-@settings(max_examples=150)
+@settings(max_examples=often(150))
 @given(st.builds(Parts, one_line, one_line, body, body, local.map("{}@example.net".format), token))
 def test_it_equals_the_message_of_the_standard_library(of: Parts) -> None:
     ours = spliced(of)

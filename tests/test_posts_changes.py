@@ -19,6 +19,7 @@ from posts.reading import get_posts
 from posts.rules import parse
 from posts.store import find_label, labels, newest, rule_revision
 from posts.withdrawals import withdrawn
+from tests.examples import often
 
 NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -225,7 +226,7 @@ def live(connection: Connection) -> dict[int, tuple[PostContent, int, int]]:
 
 
 @given(steps=st.lists(STEPS, max_size=8))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_post_was_changed_in_the_revision_in_which_readers_last_saw_it_change(
     sqlite_database: Database, steps: list[Any]
 ) -> None:

@@ -26,6 +26,7 @@ from posts.rules import (
     rule_labels,
 )
 from posts.store import list_posts, load_labels, newest, page
+from tests.examples import often
 
 A, B, C = HasLabel("a"), HasLabel("b"), HasLabel("c")
 
@@ -164,7 +165,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @settings(
-    max_examples=30,
+    max_examples=often(30),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

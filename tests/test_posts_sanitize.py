@@ -17,6 +17,7 @@ from posts.markup import Markup, text_of
 from posts.model import PostState, SkippedPost, SourcePost
 from posts.sanitize import CleanPost, clean_post, source_hash
 from posts.tangles import MAX_DEPTH, MAX_HTML
+from tests.examples import often
 
 NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 DAY = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
@@ -529,7 +530,7 @@ SOUP = st.lists(PIECES | st.text(max_size=4), max_size=25).map(lambda parts: "".
 
 
 @given(html=SOUP)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=often(400), deadline=None)
 def test_no_soup_of_tags_leaves_anything_dangerous(html: str) -> None:
     markup = Markup()
     once = markup.clean(html, base=LINK, notes=[])
@@ -558,7 +559,7 @@ LEAVES = st.sampled_from(
 
 
 @given(html=st.recursive(LEAVES, tree, max_leaves=12))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=often(200), deadline=None)
 def test_cleaning_what_is_clean_changes_nothing(html: str) -> None:
     markup = Markup()
     once = markup.clean(markup.clean(html, base=LINK, notes=[]), base=LINK, notes=[])
@@ -567,7 +568,7 @@ def test_cleaning_what_is_clean_changes_nothing(html: str) -> None:
 
 @given(title=st.lists(PIECES | st.text(max_size=5), max_size=8).map("".join))
 @example("\u00c2\u0080\u00a0\u00c2\u0080")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=often(300), deadline=None)
 def test_a_plain_line_is_legal_and_stays(title: str) -> None:
     once = plain(title, of="title", notes=[])
     assert_legal_xml(once)
@@ -583,7 +584,7 @@ def test_a_plain_line_is_legal_and_stays(title: str) -> None:
     published=st.none() | st.datetimes(timezones=st.just(UTC)),
     labels=st.lists(st.text(max_size=6), max_size=3).map(tuple),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=often(200), deadline=None)
 def test_whatever_comes_in_what_comes_out_can_be_stored(**values: object) -> None:
     found = clean_post(source(**values), now=NOW)
     if isinstance(found, SkippedPost):

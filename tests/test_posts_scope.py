@@ -21,6 +21,7 @@ from posts.rules import All, And, HasLabel, Not, Or, Rule, matches, parse
 from posts.scope import Ordering, Range, Scope, count_in, months_in, newest_in, page_in, scope_revision
 from posts.selecting import ALWAYS
 from posts.store import load_labels
+from tests.examples import often
 
 StorePost = Callable[..., int]
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -97,7 +98,7 @@ ASKED = st.builds(
 
 
 @settings(
-    max_examples=40,
+    max_examples=often(40),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

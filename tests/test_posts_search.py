@@ -18,6 +18,7 @@ from posts.search import (
     read_query,
 )
 from posts.wording import words_of
+from tests.examples import often
 
 StorePost = Callable[..., int]
 
@@ -210,7 +211,7 @@ def holds(words: Sequence[str], term: Sequence[str]) -> bool:
 
 
 @settings(
-    max_examples=60,
+    max_examples=often(60),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

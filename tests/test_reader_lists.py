@@ -33,6 +33,7 @@ from subscribers.model import (
 from subscribers.store import find, list_subscribers, unsubscribe, unsubscribe_all
 from subscribers.subscribing import CHOICES
 from subscribers.suppression import Suppression, SuppressionReason, is_suppressed, lift, suppress
+from tests.examples import often
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(days=1)
@@ -387,7 +388,7 @@ STATUSES = ("", "pending", "unsubscribed", "bounced", "complained", "nonsense")
 LINES = st.lists(st.tuples(st.sampled_from(ADDRESSES), st.sampled_from(STATUSES)), max_size=12)
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=often(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(first=LINES, second=LINES, vouched=st.booleans())
 def test_any_lists_again_change_nothing_and_the_suppressed_stay_so(
     sqlite_connection: Connection, first: list[Any], second: list[Any], *, vouched: bool

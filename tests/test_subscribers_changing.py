@@ -29,6 +29,7 @@ from subscribers.model import SubscriberState, address_change, subscriber
 from subscribers.store import SubscriberError, add_subscriber, erase
 from subscribers.suppression import SuppressionReason, suppress
 from subscribers.tokens import dated, undated
+from tests.examples import often
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 DAY, LASTS = timedelta(days=1), timedelta(days=7)
@@ -294,7 +295,7 @@ class Changing(RuleBasedStateMachine):
 
 
 TestChanging = Changing.TestCase
-TestChanging.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestChanging.settings = settings(max_examples=often(60), stateful_step_count=25, deadline=None)
 
 
 def test_both_ends_at_once_move_it_once(database: Database) -> None:

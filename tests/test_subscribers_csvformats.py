@@ -14,6 +14,7 @@ from subscribers.csvfile import BadRow, CsvError, Row, Status, read_csv
 from subscribers.csvformats import FORMATS
 from subscribers.csvformats.dates import read_date
 from subscribers.csvformats.shape import attribute, listed
+from tests.examples import often
 
 LISTS = Path(__file__).parent / "data" / "csv"
 FILES = sorted(LISTS.glob("*.csv"))
@@ -201,7 +202,7 @@ def test_names_in_a_cell_are_read_however_they_are_listed() -> None:
 HEADINGS = sorted({name for one in FORMATS for mark in one.marks for name in mark} | {"tags", "unsub_time"})
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=often(60))
 @given(
     headings=st.lists(st.sampled_from(HEADINGS), min_size=1, max_size=10),
     rows=st.lists(
@@ -218,14 +219,14 @@ def test_any_rubbish_under_any_headings_is_rows_or_refused(
             assert row.line >= 1
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=often(100))
 @given(st.text(max_size=30) | st.dates().map(str) | st.datetimes().map(str))
 def test_any_text_is_a_date_or_none(text: str) -> None:
     found = read_date(text)
     assert found is None or found.tzinfo is UTC
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=often(100))
 @given(st.text(max_size=30) | st.recursive(st.integers() | st.text(max_size=4), st.lists).map(json.dumps))
 def test_any_cell_is_names(text: str) -> None:
     assert all(name and name == name.strip() for name in listed(text))

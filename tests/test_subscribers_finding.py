@@ -13,6 +13,7 @@ from database import open_database, upgrade
 from subscribers import finding
 from subscribers.finding import Asked, count_readers, find_readers
 from subscribers.model import SubscriberState, subscriber, subscription
+from tests.examples import often
 from tests.feeds_blog import FeedsBlog, new_blog
 from tests.readers_audience import NOW, Audience
 
@@ -137,7 +138,7 @@ def test_a_page_goes_on_where_its_last_reader_was_though_they_were_erased_since(
 
 
 @given(st.text(max_size=30))
-@settings(max_examples=60)
+@settings(max_examples=often(60))
 def test_no_text_is_a_mistake(sqlite_text_audience: Audience, text: str) -> None:
     with sqlite_text_audience.database.read() as connection:
         page = find_readers(connection, Asked(text), salt="salt")

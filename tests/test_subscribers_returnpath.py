@@ -6,13 +6,14 @@ from hypothesis import strategies as st
 
 from subscribers.returnpath import MOST_NAME, ReturnPaths, read_address
 from subscribers.tokens import TokenSigner
+from tests.examples import often
 
 SIGNER = TokenSigner(["a secret of the first year"])
 PATHS = ReturnPaths(SIGNER, "bounces@example.org")
 numbers = st.integers(0, 2**63 - 1)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=often(50), deadline=None)
 @given(numbers)
 def test_a_return_path_names_its_delivery_also_where_a_server_changed_its_case(number: int) -> None:
     address = PATHS.address(number)
@@ -26,7 +27,7 @@ def test_a_return_path_names_its_delivery_also_where_a_server_changed_its_case(n
         assert read_address(SIGNER, arrived) == number
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=often(50), deadline=None)
 @given(numbers, st.data())
 def test_a_changed_return_path_names_none(number: int, data: st.DataObject) -> None:
     name, _, domain = PATHS.address(number).partition("@")
@@ -38,7 +39,7 @@ def test_a_changed_return_path_names_none(number: int, data: st.DataObject) -> N
     assert read_address(SIGNER, f"{name}{other}@{domain}") is None
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=often(50), deadline=None)
 @given(st.text(max_size=90))
 def test_anything_else_names_none(text: str) -> None:
     assert read_address(SIGNER, text) is None

@@ -22,6 +22,7 @@ from posts.model import post as post_table
 from posts.overriding import hide, show
 from posts.privacy import set_private_rule
 from posts.rules import parse
+from tests.examples import often
 from tests.feeds_blog import FeedsBlog
 from tests.mailed_digests import MONDAY, NOW, WEEK, Reading, add_edition, message, reading
 from tests.web_client import open_client, tree
@@ -377,7 +378,7 @@ WINDOWS = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=often(100), deadline=None)
 @given(windows=st.lists(WINDOWS, max_size=25), cadence=st.sampled_from(CADENCES))
 def test_no_two_listed_editions_overlap_and_the_digests_own_come_first(
     windows: list[tuple[int, int, int]], cadence: str

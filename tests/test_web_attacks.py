@@ -184,7 +184,8 @@ def test_nothing_odd_in_an_address_is_answered_with_an_error(site: Besieged, odd
         client = program if path.startswith("/api") else owner
         for method in (getattr(route, "methods", None) or {"GET"}) - ACTS:
             if method != "HEAD":
-                for asked in {filled, f"{plain}?{query}"}:
+                # Where it has no part to be filled in, an address by itself is nothing odd.
+                for asked in {filled, f"{plain}?{query}"} - {plain}:
                     answer = client.get(asked)
                     assert answer.status_code < 500, asked
                     assert "Traceback" not in answer.text

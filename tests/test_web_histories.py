@@ -21,6 +21,7 @@ from posts.lookup import labels
 from posts.model import Post, PostState
 from posts.rules import parse
 from posts.store import list_posts
+from tests.examples import often
 from tests.feeds_blog import FeedsBlog
 from tests.feeds_histories import History, emptied
 from tests.feeds_polling import Reader
@@ -178,7 +179,7 @@ def follow(database: Database, random: Random, *, posts: int, steps: int) -> Non
     followed.look_at_all()
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(often(1)))
 def test_who_follows_a_long_history_sees_each_post_once(sqlite_database: Database, seed: int) -> None:
     follow(sqlite_database, Random(seed), posts=20, steps=40)
 
@@ -187,7 +188,7 @@ def test_so_it_is_on_postgresql(postgres_database: Database) -> None:
     follow(postgres_database, Random(7), posts=20, steps=25)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(random=st.randoms(use_true_random=False), posts=st.integers(0, 15), steps=st.integers(1, 8))
 def test_so_it_is_with_any_short_history(
     sqlite_database: Database, random: Random, posts: int, steps: int

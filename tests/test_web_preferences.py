@@ -14,6 +14,7 @@ from posts.model import PostState
 from subscribers.model import Subscription
 from subscribers.store import get_subscriber
 from subscribers.subscribing import change
+from tests.examples import often
 from tests.feeds_blog import FeedsBlog
 from tests.mailed_digests import NOW, WEEK, Reading, link, reading
 from tests.web_client import tree
@@ -249,7 +250,7 @@ TEXTS = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     fields=st.lists(TEXTS, min_size=9, max_size=9),
     some=st.booleans(),
