@@ -13,39 +13,27 @@ is used again.
 
 import argparse
 import http.client
-import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
-from html import unescape
 from pathlib import Path
 from statistics import median
 from time import clock_gettime, perf_counter
-from urllib.parse import urljoin
 
-from sqlalchemy import select, text, update
+from sqlalchemy import text
 
-from benchmarks.filling import NOW, Size
+from benchmarks.filling import Size
 from benchmarks.http import _free_port, _wait
 from benchmarks.pagelist import Asked, asked_pages
-from benchmarks.publication import add_more, make_publication
+from benchmarks.publication import add_more, make_publication, render_editions
+from benchmarks.visiting import log_in, next_page, sent_for
 from database import Database
-from digests.model import edition
-from digests.rendering.message import print_edition
-from digests.rendering.printing import edition_contents
 from labelcast.service import Service
 from labelcast.settings import load_settings
 from labelcast.wiring import Wiring
-from web.accounts.accounts import find_account, make_account
-from web.accounts.sessions import begin_session
-from web.accounts.tokens import TokenScope, add_token, find_named, revoke_token
-from web.admin.frame import COOKIE
-from web.model import Role
 
 MOST_MS = 100
 MOST_BYTES = 100_000
@@ -63,7 +51,6 @@ from = "Bench <bench@bench.example>"
 [web]
 port = {port}
 """
-_NEXT = re.compile(r'href="([^"]*[?&;](?:before|after|cursor)=[^"]*)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +147,8 @@ def main() -> None:
         if not _is_made(wiring.database):
             make_publication(wiring.database, Size().times(chosen.part))
         add_more(wiring.database)
-        _print(wiring)
-        headers = _log_in(wiring)
+        render_editions(wiring)
+        headers = log_in(wiring)
         wanted = chosen.only or [""]
         pages = [one for one in asked_pages(wiring) if any(it in f"{one.name} {one.path}" for it in wanted)]
         service = Running(settings, port, wiring.database)
@@ -178,48 +165,11 @@ def _is_made(database: Database) -> bool:
         return database.engine.dialect.has_table(connection, "figure")
 
 
-def _print(wiring: Wiring) -> None:
-    """Render one edition of each digest; the others are as if rendered alike."""
-    with wiring.database.write() as connection:
-        waiting = select(edition.c.digest_id).where(edition.c.message.is_(None)).distinct()
-        for number in connection.execute(waiting).scalars().all():
-            mine = edition.c.digest_id == number
-            first = connection.execute(select(edition.c.id).where(mine).limit(1)).scalar_one()
-            digest, its, posts = edition_contents(connection, first)
-            printed = print_edition(
-                wiring.environment, digest=digest, edition=its, posts=posts, publisher=wiring.publisher
-            )
-            values = {"message": printed.message.blob, "subject": printed.subject, "rendered_at": NOW}
-            connection.execute(update(edition).where(mine).values(values))
-
-
-def _log_in(wiring: Wiring) -> dict[str, str]:
-    """What a publisher's browser and a program send."""
-    work = wiring.administration(lambda: None)
-    with wiring.database.write() as connection:
-        if find_account(connection, "bench") is None:
-            make_account(connection, "bench", "a long password of a bench", Role.OWNER, now=work.now())
-        # One of its own: another run of the same database must not lose its.
-        token = f"bench {os.getpid()}"
-        if find_named(connection, token) is not None:
-            revoke_token(connection, token)
-        account = find_account(connection, "bench")
-        assert account is not None
-        cookie = begin_session(connection, account.id, now=work.now(), idle=timedelta(hours=9))
-        _, secret = add_token(connection, token, list(TokenScope), now=work.now(), life=timedelta(days=1))
-    return {
-        "Cookie": f"{COOKIE}={cookie}",
-        "Authorization": f"Bearer {secret}",
-        "Accept-Encoding": "identity",
-    }
-
-
 def _measure(
     service: Running, pages: Iterable[Asked], headers: dict[str, str], rounds: int
 ) -> Iterator[Taken]:
     for asked in pages:
-        is_mine = asked.path.startswith(("/admin", "/api")) and not asked.is_stranger
-        sent = headers if is_mine else {"Accept-Encoding": "identity"}
+        sent = sent_for(asked, headers)
         try:
             taken, body = _one(service, asked, sent, rounds)
         except TimeoutError:
@@ -231,7 +181,7 @@ def _measure(
             continue
         print(taken.line(), file=sys.stderr, flush=True)
         yield taken
-        there = _further(asked, body)
+        there = next_page(asked, body)
         if there is not None:
             yield _one(service, there, sent, rounds)[0]
 
@@ -250,22 +200,6 @@ def _one(service: Running, asked: Asked, headers: dict[str, str], rounds: int) -
         clock.append((perf_counter() - begun) * 1000)
         worked.append(service.worked() - before)
     return Taken(asked, status, len(body), cold, clock, worked), body
-
-
-def _further(asked: Asked, body: bytes) -> Asked | None:
-    """The page after it, where it leads to one."""
-    if asked.path.startswith("/api/"):
-        try:
-            then = json.loads(body).get("next")
-        except (ValueError, AttributeError):
-            return None
-        link = None if not then else f"{asked.path}{'&' if '?' in asked.path else '?'}cursor={then}"
-    else:
-        found = _NEXT.search(body.decode(errors="replace"))
-        link = None if found is None else unescape(found[1])
-    if link is None:
-        return None
-    return Asked(f"{asked.name}, the next page", urljoin(asked.path, link), is_page=asked.is_page)
 
 
 def _report(told: list[Taken]) -> None:
