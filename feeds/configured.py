@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, insert, select, updat
 
 from feeds.addresses import ALL
 from feeds.model import feed
-from feeds.site import Content, Ordering
+from feeds.site import Content, FeedSite, Ordering
 from posts.blog import get_blog
 from posts.labels import slugify
 from posts.lookup import load_labels
@@ -42,6 +42,11 @@ def configured_feed(connection: Connection, slug: str) -> Row[*tuple[Any, ...]] 
     """What is kept of one configured feed; None if there is none of that slug."""
     # No slug holds what a database cannot take.
     return connection.execute(_CONFIGURED_AS, {"slug": slug}).first() if slug.isprintable() else None
+
+
+def configured_title(row: Row[*tuple[Any, ...]], site: FeedSite) -> str:
+    """What a configured feed is called, of which ``row`` is kept."""
+    return row.title or f"{site.title}: {row.rule}"
 
 
 def add_feed(

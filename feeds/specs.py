@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 from sqlalchemy import Connection, Row
 
 from feeds.addresses import ALL, Sum, address, as_rule, in_words, renamed, written
+from feeds.configured import configured_title
 from feeds.site import Content, FeedSite, Ordering
 from posts.authors import Author
 from posts.blog import Blog
@@ -139,11 +140,6 @@ def of_configured(
         scope_revision(connection, spec.scope, index=index),
         json.dumps([*shown, spec.content], ensure_ascii=False),
     )
-
-
-def configured_title(row: Row[*tuple[Any, ...]], site: FeedSite) -> str:
-    """What a configured feed is called, of which ``row`` is kept."""
-    return row.title or f"{site.title}: {row.rule}"
 
 
 def of_sum(terms: Sum, labels: Mapping[str, Label], site: FeedSite, *, namespace: UUID) -> FeedSpec:

@@ -11,7 +11,7 @@ from posts.rules import parse
 from posts.store import labels
 from tests.feeds_blog import FeedsBlog, post
 from tests.web_client import open_client, tree
-from web.blog.listed import MOST, Listed, _page
+from web.blog.listed import MOST, MOST_IN_FRONT, Listed, Whole
 
 NAMES = "//ul[@class='labels'][1]//a[@class='name']/text()"
 
@@ -31,7 +31,7 @@ def test_the_front_page_shows_the_labels_with_most_posts_and_leads_to_all(
     client = open_client(sqlite_feed_blog)
     front = tree(client.get("/").text)
     shown = front.xpath(NAMES)
-    assert len(shown) == MOST
+    assert len(shown) == MOST_IN_FRONT
     assert f"Label {(MOST + 60) // 2:04}" in shown
     assert "./labels" in front.xpath("//a/@href")
     assert "./authors" in front.xpath("//a/@href")
@@ -86,11 +86,15 @@ def test_what_is_counted_is_kept_as_long_as_it_is_so(feed_blog: FeedsBlog) -> No
 
 @given(st.sets(st.text(min_size=1, max_size=3), max_size=400), st.text(max_size=3))
 def test_each_name_stands_on_one_page(names: set[str], after: str) -> None:
-    found = sorted((Listed(name, "", "", 1) for name in names), key=lambda one: one.key)
-    behind = [one for one in found if one.key > (after.casefold(), after)] if after else found
+    def key(one: Listed) -> tuple[str, str]:
+        return one.name.casefold(), one.name
+
+    found = sorted((Listed(name, "", "", 1) for name in names), key=key)
+    behind = [one for one in found if key(one) > (after.casefold(), after)] if after else found
+    whole = Whole(found, lambda one: one)
     read: list[Listed] = []
     at: str | None = after
     while at is not None:
-        page, at = _page(found, at)
+        page, at = whole.page(at)
         read += page
     assert read == behind

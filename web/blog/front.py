@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from database import Database
-from web.blog.listed import authors_listed, feeds_listed, labels_listed, shorten
+from web.blog.listed import authors_listed, feeds_listed, labels_listed
 from web.blog.signingup import way_to_sign_up, with_form
 from web.blog.structured import as_json_ld, blog
 from web.digests.digestlinks import digest_links
@@ -41,9 +41,9 @@ def front_page(connection: Connection, pages: Pages, links: Links) -> dict[str, 
     """What ``page/labels.html`` is handed; authors only where there are several."""
     form, link = way_to_sign_up(connection, pages, links, None)
     return {
-        "labels": shorten(labels_listed(connection, links), links, "labels"),
-        "own": shorten(feeds_listed(connection, links), links, "feeds"),
-        "authors": shorten(authors_listed(connection, links), links, "authors"),
+        "labels": labels_listed(connection, links).shorten(links, "labels"),
+        "own": feeds_listed(connection, links).shorten(links, "feeds"),
+        "authors": authors_listed(connection, links).shorten(links, "authors"),
         "digests": digest_links(connection, links),
         "feeds": links.all_feeds,
         "signup": link,
