@@ -12,7 +12,6 @@ from feeds.meant import Meant, MeantFeed, meant_feeds
 from feeds.readership import EVERY, Readers, readers
 from feeds.site import FeedSite
 from feeds.specs import FeedState, everything, of_configured
-from posts.bits import matching
 from posts.blog import get_blog
 from posts.labels import label_key
 from posts.lookup import live_counts
@@ -20,7 +19,7 @@ from posts.matching import MOST_COUNTED
 from posts.model import UNMET, label
 from posts.rules import All, rule_labels
 from posts.scope import Scope, count_in
-from posts.together import shown_posts
+from posts.shown import ShownPosts
 
 _MOST = MOST_COUNTED + 1
 # Of more feeds than these posts are counted together.
@@ -233,12 +232,9 @@ class Catalogue:
 def _count_together(connection: Connection, meant: Meant, feeds: Sequence[MeantFeed]) -> dict[str, int]:
     """The posts of many feeds at once: each label is read once, whoever names it."""
     named = {name for one in feeds for name in rule_labels(one.rule)}
-    shown = shown_posts(connection, {one.id: one.name for one in meant.labels.values() if one.name in named})
-    found = {}
-    for one in feeds:
-        seen = shown.live | shown.private if one.is_private else shown.live
-        found[one.slug] = min((matching(one.rule, shown.labelled, seen) & seen).bit_count(), _MOST)
-    return found
+    posts = ShownPosts(connection)
+    posts.learn({one.id: one.name for one in meant.labels.values() if one.name in named})
+    return {one.slug: min(posts.count(one.rule, private=one.is_private), _MOST) for one in feeds}
 
 
 def _of_configured(feed: MeantFeed, site: FeedSite, changed_at: datetime) -> Listed:

@@ -4,20 +4,21 @@ A change is foreseen by asking today's posts for what rules will mean afterwards
 rule into one of today's labels' names that finds now what the rule will find then.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from sqlalchemy import Connection, exists, func, select, true
+from sqlalchemy import Connection, func, select, true
 
 from posts.curation import LabelError, must_find, plan_rename
 from posts.labels import label_key
 from posts.lookup import LabelIndex, load_labels
-from posts.model import Label, PostState, label_alias, post, post_label
+from posts.model import Label, label_alias, post_label
 from posts.privaterules import PrivateRules
-from posts.querying import NOTHING, condition, simplify
+from posts.querying import NOTHING, simplify
 from posts.rules import All, And, HasLabel, Not, Or, Rule, rule_labels
-from posts.scope import Scope, count_in
+from posts.scope import Scope
+from posts.shown import ShownPosts
 
 
 class Kind(StrEnum):
@@ -95,7 +96,8 @@ class Foresight:
     def __init__(self, connection: Connection, change: Change, rules: Iterable[Rule]) -> None:
         """Look up what the names in the rules mean; ask about no other rules."""
         names = {name for rule in rules for name in rule_labels(rule)}
-        own = {change.label.name, change.label.slug, change.name, change.slug} - {""}
+        into = change.into.name if change.into else ""
+        own = {change.label.name, change.label.slug, change.name, change.slug, into} - {""}
         self.index = load_labels(connection, names | own)
         self._change = change
         self._then = _changed(self.index, change)
@@ -112,6 +114,16 @@ class Foresight:
         """Whether a rule names the label, or would mean something else afterwards."""
         meant = {found.id for name in rule_labels(rule) if (found := self.index.named(name)) is not None}
         return self._change.label.id in meant or self.before(rule) != self.after(rule)
+
+    def learn(self, posts: ShownPosts, *rules: Rule) -> None:
+        """Have the posts read that rules by today's names are about."""
+        found = {
+            one.id: one.name
+            for rule in rules
+            for name in rule_labels(rule)
+            if (one := self.index.named(name)) is not None
+        }
+        posts.learn(found)
 
     def _meant_then(self, name: str) -> Rule:
         found, change = self._then.named(name), self._change
@@ -159,22 +171,29 @@ def _led_on(old: Mapping[str, Label | None], gone: Label, to: Label | None) -> d
     return {name: to if one is not None and one.id == gone.id else one for name, one in old.items()}
 
 
-def foresee(connection: Connection, change: Change) -> Outlook:
-    """What a change would do to posts and addresses."""
-    private = PrivateRules(connection)
+def foresee(connection: Connection, change: Change, posts: ShownPosts | None = None) -> Outlook:
+    """What a change would do to posts and addresses; ``posts`` is handed in to be read once for more."""
+    private, posts = PrivateRules(connection), posts or ShownPosts(connection)
     together = private.together or NOTHING
     seen = Foresight(connection, change, [together])
     hidden_then = seen.after(together)
-    ids = [change.label.id] + ([change.into.id] if change.into else [])
+    mine = _mine(change)
+    seen.learn(posts, hidden_then, mine)
     return Outlook(
         posts=_count_ties(connection, change.label.id),
         live=_count_ties(connection, change.label.id, only_live=True),
-        both=_count_both(connection, change) if change.into else 0,
-        then=0 if change.kind is Kind.DELETE else _count_live_then(connection, ids, hidden_then, seen.index),
+        both=posts.count_both(change.label.name, change.into.name) if change.into else 0,
+        then=0 if change.kind is Kind.DELETE else posts.count(And((mine, Not(hidden_then))), private=True),
         addresses=_addresses(connection, change),
-        moves=_moves(connection, hidden_then, seen.index),
+        moves=Moves(posts.count(hidden_then), posts.count_private(Not(hidden_then))),
         blocked_by=private.naming(change.label.id) if change.kind is Kind.DELETE else None,
     )
+
+
+def _mine(change: Change) -> Rule:
+    """The posts of the label that is left."""
+    own = HasLabel(change.label.name)
+    return own if change.into is None else Or((own, HasLabel(change.into.name)))
 
 
 def foresee_private_rule(connection: Connection, name: str, rule: Rule | None) -> Moves:
@@ -182,7 +201,10 @@ def foresee_private_rule(connection: Connection, name: str, rule: Rule | None) -
     rules = {whose: one for whose, one in PrivateRules(connection).by_name.items() if whose != name}
     together = tuple(rules.values()) if rule is None else (*rules.values(), rule)
     one = Or(together) if len(together) > 1 else next(iter(together), NOTHING)
-    return _moves(connection, one, load_labels(connection, rule_labels(one)))
+    index, posts = load_labels(connection, rule_labels(one)), ShownPosts(connection)
+    hidden_then = simplify(one, index)
+    posts.learn({found.id: found.name for name in rule_labels(hidden_then) if (found := index.named(name))})
+    return Moves(posts.count(hidden_then), posts.count_private(Not(hidden_then)))
 
 
 def visible_then(seen: Foresight, rule: Rule, hidden: Rule, *, private: bool = False) -> Scope:
@@ -191,38 +213,10 @@ def visible_then(seen: Foresight, rule: Rule, hidden: Rule, *, private: bool = F
     return Scope(then if private else And((then, Not(seen.after(hidden)))), private=True)
 
 
-def _moves(connection: Connection, hidden_then: Rule, index: LabelIndex) -> Moves:
-    simple = simplify(hidden_then, index)
-    is_under = condition(simple, index, post.c.id)
-    opened = select(func.count()).where(post.c.state == PostState.PRIVATE.value, ~is_under)
-    return Moves(
-        hidden=count_in(connection, Scope(hidden_then), index=index),
-        shown=connection.execute(opened).scalar_one(),
-    )
-
-
 def _count_ties(connection: Connection, label_id: int, *, only_live: bool = False) -> int:
     query = select(func.count()).where(post_label.c.label_id == label_id)
     query = query.where(post_label.c.live == true()) if only_live else query
     return connection.execute(query).scalar_one()
-
-
-def _count_both(connection: Connection, change: Change) -> int:
-    other = post_label.alias()
-    is_there = exists().where(
-        other.c.post_id == post_label.c.post_id, other.c.label_id == (change.into.id if change.into else 0)
-    )
-    query = select(func.count()).where(post_label.c.label_id == change.label.id, is_there)
-    return connection.execute(query).scalar_one()
-
-
-def _count_live_then(
-    connection: Connection, label_ids: Collection[int], hidden: Rule, index: LabelIndex
-) -> int:
-    """Posts with one of these labels that are for everybody once what is ``hidden`` is private."""
-    names = tuple(HasLabel(one.name) for one in index.by_key.values() if one.id in label_ids)
-    mine: Rule = Or(names) if len(names) > 1 else names[0]
-    return count_in(connection, Scope(And((mine, Not(hidden))), private=True), index=index)
 
 
 def _addresses(connection: Connection, change: Change) -> tuple[str, ...]:

@@ -65,20 +65,18 @@ class Together:
 def stand_together(connection: Connection, post_ids: Sequence[int], *, now: datetime) -> Together:
     """These posts, as they are; each stands in the list once."""
     size, places = len(post_ids), {number: place for place, number in enumerate(post_ids)}
-    asked, moment = _written(connection, post_ids), literal(now, UtcDateTime)
+    asked, moment = written(connection, post_ids), literal(now, UtcDateTime)
     # A row for all that are alike: ten thousand rows would take longer to read than to find.
     query = select(
         post.c.state, post.c.published > moment, func.aggregate_strings(cast(post.c.id, Text), ",")
     )
-    query = query.where(_among(connection, post.c.id, asked)).group_by(
-        post.c.state, post.c.published > moment
-    )
+    query = query.where(among(connection, post.c.id, asked)).group_by(post.c.state, post.c.published > moment)
     alike = [
         (PostState(state), is_later, bits_of(map(places.__getitem__, map(int, together.split(","))), size))
         for state, is_later, together in connection.execute(query)
     ]
     said = select(post_override.c.post_id, post_override.c.said).where(
-        post_override.c.is_hidden == true(), _among(connection, post_override.c.post_id, asked)
+        post_override.c.is_hidden == true(), among(connection, post_override.c.post_id, asked)
     )
     held = {places[row[0]]: row[1] for row in connection.execute(said)}
 
@@ -107,53 +105,26 @@ def _ties(connection: Connection, places: Mapping[int, int], asked: str) -> tupl
         func.aggregate_strings(cast(column, Text), ",")
         for column in (post_label.c.post_id, post_label.c.label_id)
     )
-    query = select(posts, labels).where(_among(connection, post_label.c.post_id, asked))
+    query = select(posts, labels).where(among(connection, post_label.c.post_id, asked))
     posts_text, labels_text = (text.split(",") if text else [] for text in connection.execute(query).one())
     return list(map(places.__getitem__, map(int, posts_text))), labels_text
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """All posts that are live or private, as sets of bits, and those of some labels by the labels' names."""
-
-    live: int
-    private: int
-    labelled: Mapping[str, int]
-
-
-def shown_posts(connection: Connection, names: Mapping[int, str]) -> Shown:
-    """All posts that any feed may show; ``names`` are those of the labels that are wanted, by their ids."""
-    states = PostState.LIVE, PostState.PRIVATE
-    query = select(post.c.state, func.aggregate_strings(cast(post.c.id, Text), ","))
-    query = query.where(post.c.state.in_([state.value for state in states])).group_by(post.c.state)
-    numbers = {state: list(map(int, text.split(","))) for state, text in connection.execute(query)}
-    live, private = (numbers.get(state.value, []) for state in states)
-    places = {number: place for place, number in enumerate([*live, *private])}
-    tied = select(post_label.c.label_id, func.aggregate_strings(cast(post_label.c.post_id, Text), ","))
-    tied = tied.where(_among(connection, post_label.c.label_id, _written(connection, names)))
-    labelled = dict.fromkeys(names.values(), 0)
-    for label_id, text in connection.execute(tied.group_by(post_label.c.label_id)):
-        found = (places.get(number) for number in map(int, text.split(",")))
-        labelled[names[label_id]] = bits_of((place for place in found if place is not None), len(places))
-    everything = (1 << len(live)) - 1
-    return Shown(everything, ((1 << len(places)) - 1) & ~everything, labelled)
 
 
 def first_names(connection: Connection, label_ids: Collection[int], *, limit: int) -> dict[int, str]:
     """The names of those of some labels that come first by name, by their ids."""
     query = select(label.c.id, label.c.name).where(
-        _among(connection, label.c.id, _written(connection, label_ids))
+        among(connection, label.c.id, written(connection, label_ids))
     )
     return {row[0]: row[1] for row in connection.execute(query.order_by(label.c.key).limit(limit))}
 
 
-def _written(connection: Connection, numbers: Collection[int]) -> str:
+def written(connection: Connection, numbers: Collection[int]) -> str:
     """Numbers as one parameter, however many: in JSON, or as PostgreSQL writes an array."""
     listed = ",".join(map(str, numbers))
     return f"[{listed}]" if connection.dialect.name == "sqlite" else f"{{{listed}}}"
 
 
-def _among(connection: Connection, column: Column[int], written: str) -> ColumnElement[bool]:
+def among(connection: Connection, column: Column[int], written: str) -> ColumnElement[bool]:
     """Whether a column holds one of these numbers."""
     if connection.dialect.name == "sqlite":
         return column.in_(select(func.json_each(written).table_valued("value").c.value))

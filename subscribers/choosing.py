@@ -8,6 +8,9 @@ from sqlalchemy import Connection, Select, Text, case, cast, func, or_, select
 
 from subscribers.model import SubscriptionState, subscription
 
+MOST_COUNTED = 50_000
+"""Where there are more subscriptions, to look at all of them takes longer than a page may."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choosing:
@@ -15,6 +18,11 @@ class Choosing:
 
     chosen: int
     alone: int
+
+
+def are_many(connection: Connection) -> bool:
+    """Whether there are, or ever were, more subscriptions than are to be counted for a page."""
+    return (connection.execute(select(func.max(subscription.c.id))).scalar() or 0) > MOST_COUNTED
 
 
 def count_choosing(connection: Connection, slugs: Collection[str], *, at_most: int) -> Choosing:

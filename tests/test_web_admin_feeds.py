@@ -13,14 +13,16 @@ from sqlalchemy import select
 
 from digests.store import add_digest
 from feeds.catalogue import Catalogue, FeedKind, Listed, Order, Show, shelf
-from feeds.configured import add_feed, configured_feed
+from feeds.configured import add_feed, configured_feed, configured_feeds
 from feeds.keys import grant, grants, has_key, may_read
 from feeds.readership import EVERY, Readership
+from feeds.specs import of_configured
 from posts.curation import rename_label
 from posts.lookup import find_label
 from posts.matching import complete_label, find_matches
 from posts.model import PostState
 from posts.rules import RuleError, parse
+from posts.scope import Scope, count_in
 from subscribers.choosing import count_choosing
 from subscribers.store import add_subscriber, subscribe
 from tests.admin_client import AdminClient, admin_app_client, admin_client
@@ -28,6 +30,7 @@ from tests.feeds_blog import SITE, START, FeedsBlog
 from tests.web_client import tree
 from web.admin.frame import COOKIE
 from web.model import Role, audit_entry
+from web.operations.figures import Figures
 
 FORM = {"slug": "west", "rule": "Iran", "title": "", "subtitle": "", "entries": "", "do": ""}
 
@@ -244,6 +247,43 @@ def test_the_catalogue_follows_the_blog(feed_blog: FeedsBlog) -> None:
         (1, 0, True),
         (3, 0, True),
     )
+
+
+@pytest.mark.parametrize("few", [0, 50])
+@pytest.mark.parametrize("order", Order)
+def test_a_page_tells_what_the_whole_list_does(
+    feed_blog: FeedsBlog, monkeypatch: pytest.MonkeyPatch, few: int, order: Order
+) -> None:
+    # Counted one by one, or all at once.
+    monkeypatch.setattr("feeds.catalogue._FEW", few)
+    blog = _with_posts(feed_blog)
+    rules = (
+        "not Sports",
+        "Iran and Iraq",
+        "Iran or nobody",
+        "all",
+        "Iran and not (Iraq or Sports)",
+        "nobody",
+    )
+    with blog.database.write() as connection:
+        for number, rule in enumerate(rules):
+            add_feed(connection, slug=f"feed-{number}", rule=parse(rule), now=blog.now)
+    _private(blog, rule="Sports")
+    with blog.database.read() as connection:
+        page = Catalogue(SITE).page(connection, now=blog.now, order=order)
+        whole = {one.key: one for one in Catalogue(SITE).feeds(connection, now=blog.now)}
+        counted = {
+            one.key: count_in(connection, Scope(parse(one.rule), private=one.is_private))
+            for one in page.feeds
+            if one.kind is FeedKind.CONFIGURED
+        }
+        changed = {
+            row.slug: of_configured(connection, row, SITE).changed_at for row in configured_feeds(connection)
+        }
+    assert {one.key: one for one in page.feeds} == whole
+    assert {key: one.posts for key, one in whole.items() if one.kind is FeedKind.CONFIGURED} == counted
+    assert {one.slug: one.changed_at for one in whole.values() if one.slug in changed} == changed
+    assert len(set(counted.values())) > 2
 
 
 def test_the_list_is_filtered_and_leads_on(editor: AdminClient, blog: FeedsBlog) -> None:
@@ -469,6 +509,24 @@ def test_who_chose_a_label_is_counted(feed_blog: FeedsBlog) -> None:
         assert counted("straße", "iran", at_most=3) == (3, 2)
         assert counted("straße", at_most=2) == (2, 1)
         assert counted("ran") == (0, 0)
+
+
+def test_of_many_readers_who_chose_a_label_is_told_as_it_was_counted(
+    editor: AdminClient, blog: FeedsBlog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _subscribed(blog, ["sports"], ["sports", "iran"], ["iran"])
+    monkeypatch.setattr("subscribers.choosing.MOST_COUNTED", 2)
+    where = "/feeds/label/sports/delete"
+    assert "is counted once an hour, and was not yet" in _text(editor.get(where))
+    Figures(blog.database).count(blog.now)
+    with blog.database.write() as connection:
+        late = add_subscriber(connection, "late@example.net", confirmed=True, now=blog.now, salt="x")
+        subscribe(connection, subscriber_id=late.id, digest_id=1, now=blog.now, labels=["sports"])
+    said = _text(editor.get(where))
+    assert "about 2 subscriptions by email chose it; 1 chose nothing else" in said
+    assert "will bring no more mail (counted " in said
+    assert ", 12:04 UTC)." in said
+    assert "No reader by email chose it (counted" in _text(editor.get("/feeds/label/u.s-politics/delete"))
 
 
 def test_a_merge_is_told_and_done_as_told(editor: AdminClient, blog: FeedsBlog) -> None:

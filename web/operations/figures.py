@@ -4,7 +4,7 @@ Counting a million rows takes a moment, so nobody who looks at a page waits for 
 for the days that may still change. A chart tells on which day its figures begin.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -17,7 +17,8 @@ from digests.review import mailed_on
 from digests.standing import count_by_edition
 from feeds.readership import readers
 from posts.lookup import labels
-from subscribers.figures import count_chosen, count_states
+from subscribers.choosing import Choosing
+from subscribers.figures import count_chosen, count_chosen_alone, count_states
 from web.model import figure
 
 EVERY = timedelta(hours=1)
@@ -30,6 +31,8 @@ MOST_NAMES = 500
 _DAY = timedelta(days=1)
 # When it was last counted: the day's row, and the minute of that day.
 _COUNTED, _MINUTE = "counted", "minute"
+# Who chooses a label, and who chooses nothing else: of every label, for a page may ask for any.
+_CHOSEN, _ALONE = "chosen", "alone"
 _TURN = "figures"
 
 
@@ -61,7 +64,7 @@ class Figures:
         today = _today(now)
         with self.database.read() as connection:
             states = count_states(connection)
-            chosen = count_chosen(connection)
+            chosen, alone = count_chosen(connection), count_chosen_alone(connection)
             feeds = _feed_readers(connection, now)
             known = history(connection, "mails", since=today - BACK * _DAY)
             began = _began(connection)
@@ -69,10 +72,10 @@ class Figures:
             # Several processes may count at once.
             take_turn(connection, _TURN)
             _store(connection, "readers", today, states)
-            for kind, numbers in (("chosen", chosen), ("feeds", feeds)):
+            for kind, numbers in ((_CHOSEN, chosen), (_ALONE, alone), ("feeds", _largest(feeds))):
                 # What stands is all that is told of these: each day's would be thousands of rows.
                 connection.execute(delete(figure).filter_by(kind=kind))
-                _store(connection, kind, today, _largest(numbers))
+                _store(connection, kind, today, numbers)
             connection.execute(delete(figure).where(figure.c.day < today - KEPT))
         for back in range(MAY_CHANGE if known else BACK):
             if self.stopping():
@@ -117,6 +120,28 @@ def newest(connection: Connection, kind: str, *, limit: int) -> tuple[date | Non
     query = select(figure.c.name, figure.c.number).filter_by(kind=kind, day=last)
     rows = connection.execute(query.order_by(figure.c.number.desc(), figure.c.name).limit(limit))
     return last, [(row.name, row.number) for row in rows] if last else []
+
+
+def counted_at(connection: Connection) -> datetime | None:
+    """When figures were last counted; None: never."""
+    query = select(figure.c.day, figure.c.number).filter_by(kind=_COUNTED, name=_MINUTE)
+    found = connection.execute(query.order_by(figure.c.day.desc())).first()
+    return None if found is None else datetime.combine(found[0], time(), UTC) + timedelta(minutes=found[1])
+
+
+def kept_choosing(connection: Connection, slugs: Collection[str]) -> tuple[Choosing, datetime] | None:
+    """Who chose one of these labels' slugs, and when that was counted; None: it never was.
+
+    Who chose two of them is counted twice.
+    """
+    at = counted_at(connection)
+    if at is None:
+        return None
+    query = select(figure.c.kind, func.sum(figure.c.number)).where(
+        figure.c.kind.in_([_CHOSEN, _ALONE]), figure.c.name.in_(sorted(slugs))
+    )
+    found = {row[0]: int(row[1]) for row in connection.execute(query.group_by(figure.c.kind))}
+    return Choosing(found.get(_CHOSEN, 0), found.get(_ALONE, 0)), at
 
 
 def _began(connection: Connection) -> date | None:

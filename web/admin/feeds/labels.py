@@ -19,6 +19,7 @@ from posts.lookup import find_label, is_deleted_label, load_labels
 from posts.matching import MOST_COUNTED
 from posts.model import Label
 from posts.rules import HasLabel
+from posts.shown import ShownPosts
 from web.admin.feeds.form import sentence
 from web.admin.feeds.outlook import find_namers
 from web.admin.frame import Done, Frame, Shown, Visit
@@ -89,7 +90,8 @@ class LabelPages:
             except LabelError as error:
                 wrong = {kind.value: sentence(error, found.name)}
                 return self._shown(connection, visit, found, wrong=wrong, typed=to)
-            told = foresee(connection, change)
+            posts = ShownPosts(connection)
+            told = foresee(connection, change, posts)
             slugs = tuple(dict.fromkeys((*told.addresses, found.slug)))
             hiding = configured_feed(connection, change.slug) if change.slug else None
             readers = self.catalogue.readers(connection, now=visit.now).get(found.feed_uri, Readers())
@@ -97,7 +99,7 @@ class LabelPages:
                 "kind": kind.value,
                 "change": change,
                 "told": told,
-                "namers": find_namers(connection, change, slugs=slugs),
+                "namers": find_namers(connection, change, slugs=slugs, posts=posts),
                 "readers": readers,
                 "hiding": hiding.slug if hiding is not None and change.slug != found.slug else None,
                 "to": to,

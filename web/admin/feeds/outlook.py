@@ -2,18 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection
 
 from digests.store import list_digests
-from feeds.configured import configured_feeds
+from feeds.meant import meant_feeds
 from posts.foreseeing import Change, Foresight, visible_then
 from posts.matching import MOST_COUNTED
 from posts.privaterules import PrivateRules
 from posts.querying import NOTHING
 from posts.rules import Rule, parse
-from posts.scope import Scope, count_in
-from subscribers.choosing import Choosing, count_choosing
+from posts.shown import ShownPosts
+from subscribers.choosing import Choosing, are_many, count_choosing
+from web.operations.figures import kept_choosing
 
 _MOST_SHOWN = 20
 
@@ -22,7 +24,7 @@ _MOST_SHOWN = 20
 class Namer:
     """What names a label in its rule: ``kind`` is feed, private feed or digest, ``path`` where it is changed.
 
-    ``now`` and ``then`` are how many posts are under its rule, ``MOST_COUNTED`` and one more at most.
+    ``now`` and ``then`` are how many posts are under its rule.
     """
 
     kind: str
@@ -35,34 +37,47 @@ class Namer:
 
 @dataclass(frozen=True, slots=True)
 class Namers:
-    """The first of those that name a label, how many more there are, and who chose it."""
+    """The first of those that name a label, how many more there are, and who chose it.
+
+    ``as_of`` is when it was counted who did, where that was not just now; ``choosing`` is None where they
+    are many and nobody counted them yet.
+    """
 
     shown: Sequence[Namer]
     more: int
-    choosing: Choosing
+    choosing: Choosing | None
+    as_of: datetime | None = None
 
 
-def find_namers(connection: Connection, change: Change, *, slugs: Sequence[str]) -> Namers:
+def find_namers(connection: Connection, change: Change, *, slugs: Sequence[str], posts: ShownPosts) -> Namers:
     """Who names the label of a change, or would mean something else after it; ``slugs`` lead to the label."""
-    found = list(_rules(connection))
+    found = list(_rules(connection, change))
     hidden = PrivateRules(connection).together or NOTHING
     seen = Foresight(connection, change, [hidden, *(rule for *_, rule, _ in found)])
     naming = [one for one in found if seen.names(one[3])]
     shown = []
     for kind, name, path, rule, is_private in naming[:_MOST_SHOWN]:
-        scopes = Scope(rule, private=is_private), visible_then(seen, rule, hidden, private=is_private)
-        now, then = (count_in(connection, one, at_most=MOST_COUNTED + 1, index=seen.index) for one in scopes)
+        before, after = seen.before(rule), visible_then(seen, rule, hidden, private=is_private).rule
+        seen.learn(posts, before, after)
+        now = posts.count(before, private=is_private)
+        # What will be public then may be private now.
+        then = posts.count(after, private=True)
         shown.append(Namer(kind, name, path, rule, now, then))
-    choosing = count_choosing(connection, slugs, at_most=MOST_COUNTED + 1)
-    return Namers(shown, len(naming) - len(shown), choosing)
+    more = len(naming) - len(shown)
+    if not are_many(connection):
+        return Namers(shown, more, count_choosing(connection, slugs, at_most=MOST_COUNTED + 1))
+    kept = kept_choosing(connection, slugs)
+    return Namers(shown, more, *kept) if kept else Namers(shown, more, None)
 
 
-def _rules(connection: Connection) -> Iterator[tuple[str, str, str, Rule, bool]]:
-    """The rules that a publisher wrote: of what kind of thing, its name, where it is changed; and whether it
-    shows private posts.
+def _rules(connection: Connection, change: Change) -> Iterator[tuple[str, str, str, Rule, bool]]:
+    """The rules that a change may matter to: of what kind of thing, its name, where it is changed; and
+    whether it shows private posts.
     """
-    for row in configured_feeds(connection):
-        kind = "private feed" if row.is_private else "feed"
-        yield kind, row.slug, f"/feeds/configured/{row.slug}", parse(row.rule), row.is_private
+    ids = {change.label.id} | ({change.into.id} if change.into else set())
+    # Also those that name what there is not yet.
+    for feed in meant_feeds(connection).naming(ids, change.name, change.slug):
+        kind = "private feed" if feed.is_private else "feed"
+        yield kind, feed.slug, f"/feeds/configured/{feed.slug}", feed.written, feed.is_private
     for its in list_digests(connection):
         yield "digest", its.slug, f"/digests/{its.slug}", parse(its.rule), False
