@@ -4,8 +4,8 @@ A choice that is the digest's own is stored as none: the reader goes along when 
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -60,6 +60,10 @@ class Choices:
             language=its.language or "",
             paused_until=f"{until.astimezone(zone(rhythm.timezone)):%Y-%m-%d}" if until and paused else "",
         )
+
+    def with_labels(self, slugs: Iterable[str]) -> "Choices":
+        """The same with further labels: who names one wants only some."""
+        return replace(self, labels=self.labels.union(slugs), some=True)
 
     @classmethod
     def posted(cls, form: Form) -> "Choices":

@@ -1,40 +1,87 @@
 """What readers may choose of a digest: the labels that are offered, and which digests a label is in."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from heapq import nlargest
+from itertools import islice
 
 from sqlalchemy import Connection
 
 from digests.model import Digest
 from digests.store import list_digests
+from posts.counted import counted
 from posts.labels import label_key
-from posts.lookup import find_label, labels
+from posts.lookup import load_labels
 from posts.model import Label
-from posts.rules import HasLabel, Or, matches, parse
+from posts.rules import All, And, HasLabel, Not, Or, Rule, matches, parse, rule_labels
 
-# More boxes than a person would look through.
+# More boxes than a person would look through; the other labels are asked for by their names.
 MOST_LABELS = 100
 
 
-def offered_labels(connection: Connection, its: Digest, *, listed_only: bool = False) -> Sequence[Label]:
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """The labels of a digest that have boxes; ``has_others`` tells that more may be asked for by name."""
+
+    labels: Sequence[Label] = ()
+    has_others: bool = False
+
+
+def offered_labels(connection: Connection, its: Digest, *, listed_only: bool = False) -> Offered:
     """The labels that may be chosen: those that the digest's rule is a list of, else those with most posts.
 
-    ``listed_only``: just the former, for which not all labels there are have to be read.
+    ``listed_only``: just the former.
     """
     rule = parse(its.rule)
     parts = rule.rules if isinstance(rule, Or) else (rule,)
     names = [part.name for part in parts if isinstance(part, HasLabel)]
     if len(names) == len(parts):
         # Nobody is to hear of a label that only stands on what is private or still to come.
-        known = (find_label(connection, name, counted=False) for name in names)
-        return [label for label in known if label is not None and label.is_met] if len(names) > 1 else []
+        known = known_labels(connection, names).values()
+        return Offered([label for label in known if label.is_met] if len(names) > 1 else ())
     if listed_only:
-        return []
-    most = sorted(labels(connection), key=lambda label: -label.posts)
-    return [label for label in most[:MOST_LABELS] if label.posts]
+        return Offered()
+    there = counted(connection).labels
+    most = nlargest(MOST_LABELS + len(rule_labels(rule)), there, key=lambda label: label.posts)
+    able = (label for label in most if can_be_in(rule, label))
+    return Offered(list(islice(able, MOST_LABELS)), len(there) > MOST_LABELS)
+
+
+def known_labels(connection: Connection, names: Iterable[str]) -> dict[str, Label]:
+    """The labels at these addresses or of these names, now or once, by what was asked for."""
+    wanted = list(dict.fromkeys(names))
+    index = load_labels(connection, wanted)
+    found = ((name, index.addressed(name)) for name in wanted)
+    return {name: label for name, label in found if label is not None}
+
+
+def by_name(names: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Pairs of slug and name, by name."""
+    return sorted(names.items(), key=lambda pair: (pair[1].casefold(), pair[0]))
+
+
+def can_be_in(rule: Rule, label: Label) -> bool:
+    """Whether a post with this label may be under the rule, whatever other labels it has."""
+    return _may(rule, label_key(label.name), is_to_be=True)
+
+
+def _may(rule: Rule, key: str, *, is_to_be: bool) -> bool:
+    """Whether a rule may be true (or false) of a post that has one label for sure."""
+    match rule:
+        case All():
+            return is_to_be
+        case HasLabel(name):
+            return is_to_be or label_key(name) != key
+        case Not(inner):
+            return _may(inner, key, is_to_be=not is_to_be)
+        case And(rules) | Or(rules):
+            each = (_may(part, key, is_to_be=is_to_be) for part in rules)
+            return all(each) if isinstance(rule, And) == is_to_be else any(each)
 
 
 def digests_with(connection: Connection, wanted: Sequence[Label]) -> list[Digest]:
     """The digests that posts of each of these labels come in; all of them, where none is wanted."""
     found = list_digests(connection)
     rules = {its.id: parse(its.rule) for its in found}
-    return [its for its in found if all(matches(rules[its.id], {label_key(label.name)}) for label in wanted)]
+    keys = [label_key(label.name) for label in wanted]
+    return [its for its in found if all(matches(rules[its.id], {key}) for key in keys)]

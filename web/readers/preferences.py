@@ -1,6 +1,6 @@
 """``/preferences/{token}``: what a reader gets, and a form to change it. It works without a script."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
@@ -10,23 +10,27 @@ from digests.cadence import zone_names
 from digests.rhythm import WEEKDAYS, describe_to_readers
 from digests.selection import current_labels
 from digests.subscribed import Subscribed, find_subscribed, subscribed_of
-from posts.lookup import find_label, label_aliases
+from posts.lookup import label_aliases
+from posts.model import Label
+from posts.rules import parse
 from subscribers.subscribing import change
-from web.forms import first
+from web.forms import MOST_FIELDS, first
 from web.readers.choices import Choices, read_choices, zone_choices
 from web.readers.joining import Joined, join, others_of
-from web.readers.offers import offered_labels
+from web.readers.offers import by_name, can_be_in, known_labels, offered_labels
 from web.readers.readerlinks import Door, Doors, Posted, Told
+from web.readers.sought import LONGEST_SOUGHT, Sought, seek
 from web.readers.telling import Way, tell
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What may be chosen and what is: ``offered`` are pairs of slug and name; ``wrong`` is by field."""
+    """What may be chosen and what is; ``wrong`` is by field, ``found`` the labels that may be meant there."""
 
     choices: Choices
-    offered: Sequence[tuple[str, str]]
+    offered: "_Offered"
     notice: str = ""
+    found: Sequence[Label] = ()
     wrong: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -47,8 +51,8 @@ class PreferencesPages:
         if not found.is_active or not found.may_be_written_to:
             return self._not_active(connection, found)
         now = self.doors.links.now()
-        offered, labels = _offered(connection, found)
-        return self._page(connection, found, Chosen(Choices.kept(found, labels, now), offered))
+        offered = _offered(connection, found)
+        return self._page(connection, found, Chosen(Choices.kept(found, offered.chosen, now), offered))
 
     def _change(self, connection: Connection, number: int, posted: Posted) -> Told | None:
         found = find_subscribed(connection, number)
@@ -66,16 +70,24 @@ class PreferencesPages:
 
     def _save(self, connection: Connection, found: Subscribed, posted: Posted) -> Told | None:
         now, number = self.doors.links.now(), found.subscription.id
-        offered, labels = _offered(connection, found)
-        asked, kept = Choices.posted(posted.form), Choices.kept(found, labels, now)
+        offered = _offered(connection, found)
+        asked, kept = Choices.posted(posted.form), Choices.kept(found, offered.chosen, now)
+        sought = Sought()
+        if offered.has_others and (typed := first(posted.form, "more")[:LONGEST_SOUGHT].strip()):
+            sought = seek(connection, typed, parse(found.digest.rule))
+            asked = asked.with_labels(label.slug for label in sought.named)
+        offered = offered.with_labels(connection, found, asked.labels)
         # A pause ends at an instant and the form knows its day only: who leaves the day leaves the instant.
         goes_on = asked.paused_until == kept.paused_until
         read = replace(asked, paused_until="") if goes_on else asked
-        changes, wrong = read_choices(read, found.digest, offered={slug for slug, _ in offered}, now=now)
+        changes, wrong = read_choices(read, found.digest, offered=offered.shown, now=now)
+        if sought.wrong:
+            # What was typed says enough about the labels.
+            wrong = {"more": sought.wrong} | {name: why for name, why in wrong.items() if name != "label"}
         if goes_on:
             changes.pop("paused_until", None)
         if wrong:
-            chosen = Chosen(asked, offered, wrong=wrong)
+            chosen = Chosen(asked, offered, found=sought.found, wrong=wrong)
             return self._page(connection, found, chosen, status=422)
         change(connection, number, changes)
         return self._changed(connection, number, "Your choices are saved.")
@@ -84,8 +96,8 @@ class PreferencesPages:
         found, now = find_subscribed(connection, number), self.doors.links.now()
         if found is None:
             return None
-        offered, labels = _offered(connection, found)
-        chosen = Chosen(Choices.kept(found, labels, now), offered, notice)
+        offered = _offered(connection, found)
+        chosen = Chosen(Choices.kept(found, offered.chosen, now), offered, notice)
         return self._page(connection, found, chosen)
 
     def _join(self, connection: Connection, found: Subscribed, slug: str, posted: Posted) -> Told | None:
@@ -151,15 +163,39 @@ class PreferencesPages:
         )
 
 
-def _offered(connection: Connection, found: Subscribed) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
-    """The labels that may be chosen, as slug and name; and the slugs that are chosen, as they are now.
+@dataclass(frozen=True, slots=True)
+class _Offered:
+    """The labels that have boxes: ``shown`` are names by slug, ``chosen`` the slugs that are chosen now.
 
-    Those that the digest's rule is a list of, else those with the most posts; and what is chosen already.
+    They are those that the digest's rule is a list of, else those with the most posts; and what is chosen
+    already. ``has_others``: any other may be asked for by its name.
     """
+
+    shown: Mapping[str, str]
+    chosen: Sequence[str]
+    has_others: bool
+
+    @property
+    def in_order(self) -> list[tuple[str, str]]:
+        """Pairs of slug and name, by name."""
+        return by_name(self.shown)
+
+    def with_labels(self, connection: Connection, found: Subscribed, slugs: Iterable[str]) -> "_Offered":
+        """With boxes for those that are there too, if others may be asked for."""
+        further = set(slugs) - self.shown.keys() if self.has_others else set()
+        if not further:
+            return self
+        rule = parse(found.digest.rule)
+        known = known_labels(connection, sorted(further)[:MOST_FIELDS]).values()
+        able = {label.slug: label.name for label in known if label.is_met and can_be_in(rule, label)}
+        return replace(self, shown={**able, **self.shown})
+
+
+def _offered(connection: Connection, found: Subscribed) -> _Offered:
     mine = current_labels(found.subscription.labels, aliases=label_aliases(connection))
-    shown = {label.slug: label.name for label in offered_labels(connection, found.digest)}
-    for slug in mine:
-        if slug not in shown:
-            label = find_label(connection, slug, counted=False)
-            shown[slug] = slug if label is None else label.name
-    return sorted(shown.items(), key=lambda pair: (pair[1].casefold(), pair[0])), mine
+    offered = offered_labels(connection, found.digest)
+    shown = {label.slug: label.name for label in offered.labels}
+    missed = [slug for slug in mine if slug not in shown]
+    known = known_labels(connection, missed)
+    shown |= {slug: known[slug].name if slug in known else slug for slug in missed}
+    return _Offered(shown, mine, offered.has_others)

@@ -24,10 +24,11 @@ from subscribers.address import Address, AddressError, normalize
 from web.forms import Form, TooLarge, read_body, read_form
 from web.pages import HTML
 from web.readers.choices import read_choices
-from web.readers.offers import offered_labels
+from web.readers.offers import known_labels
 from web.readers.readerlinks import Doors
-from web.readers.signupform import TRAP, Asked, SignupForm, posted_choices, signup_form, typed
+from web.readers.signupform import TRAP, Asked, SignupForm, posted_choices, signup_form, sought_labels, typed
 from web.readers.signuplimits import SignupLimits
+from web.readers.sought import LONGEST_SOUGHT, seek
 from web.security import PRIVATE, policy
 
 WORDING = "Do you want {title} by email?"
@@ -90,11 +91,12 @@ class SignupPages:
     def embed(self, request: Request) -> Response:
         """What to paste into the pages of another site."""
         with self.doors.database.read() as connection:
-            asked = _asked(connection, request)
+            sought = seek(connection, request.query_params.get("more", "")[:LONGEST_SOUGHT])
+            asked = _asked(connection, request, further=[label.slug for label in sought.named])
             form = signup_form(connection, self.doors.pages.links(request), asked, whole=True)
         if form is None:
             return self.doors.missing.nothing(request)
-        return self._page(request, "signup_embed.html", form=form, asked=asked)
+        return self._page(request, "signup_embed.html", form=form, asked=asked, sought=sought)
 
     def _form(self, request: Request) -> Response:
         framed = _is_framed(request)
@@ -143,13 +145,18 @@ class SignupPages:
         its = offers.get(slug)
         if its is None:
             return Ask(address, None, {}, wrong | {"digest": "Choose what you want to get."})
-        offered = {label.slug for label in offered_labels(connection, its)}
+        sought = sought_labels(connection, form, its)
         asked = posted_choices(form, its)
-        # One that was ticked on its own page is offered, however many there are.
-        offered |= {label.slug for label in Asked.of(connection, sorted(asked.labels), "").labels}
+        if sought.named:
+            asked = asked.with_labels(label.slug for label in sought.named)
+        # Any there is: one that was ticked on its own page is offered, however many there are.
+        known = known_labels(connection, sorted(asked.labels)).values()
+        offered = {label.slug for label in known if label.is_met}
         choices, unfit = read_choices(asked, its, offered=offered, now=self.doors.links.now())
         # Nobody begins with a pause.
         choices.pop("paused_until", None)
+        if sought.wrong:
+            unfit["more"] = sought.wrong
         return Ask(address, its, choices, wrong | unfit)
 
     def _again(
@@ -224,9 +231,9 @@ class SignupPages:
         return Response(b"" if request.method == "HEAD" else body, status, headers, HTML)
 
 
-def _asked(connection: Connection, request: Request) -> Asked:
+def _asked(connection: Connection, request: Request, further: Sequence[str] = ()) -> Asked:
     query = request.query_params
-    return Asked.of(connection, query.getlist("label"), query.get("digest", "")[:100])
+    return Asked.of(connection, [*query.getlist("label"), *further], query.get("digest", "")[:100])
 
 
 def _ticked(form: Form) -> Sequence[str]:

@@ -11,12 +11,13 @@ from digests.cadence import clock, zone_names
 from digests.model import Digest
 from digests.rhythm import WEEKDAYS, Cadence, describe_to_readers
 from digests.store import find_digest, reader_rhythm
-from posts.lookup import find_label
 from posts.model import Label
+from posts.rules import parse
 from web.forms import Form
 from web.links import Links
 from web.readers.choices import Choices, zone_choices
-from web.readers.offers import digests_with, offered_labels
+from web.readers.offers import by_name, digests_with, known_labels, offered_labels
+from web.readers.sought import LONGEST_SOUGHT, Sought, seek
 
 if TYPE_CHECKING:
     from web.pages import Pages
@@ -30,12 +31,17 @@ LONGEST = 320
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A digest as the form offers it; ``labels`` are pairs of slug and name."""
+    """A digest as the form offers it; ``labels`` are pairs of slug and name.
+
+    ``has_others``: further labels may be asked for by name. ``found`` are those that may be meant there.
+    """
 
     digest: Digest
     when: str
     labels: Sequence[tuple[str, str]]
     choices: Choices
+    has_others: bool = False
+    found: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +83,9 @@ class Asked:
     @classmethod
     def of(cls, connection: Connection, slugs: Sequence[str], digest: str) -> "Asked":
         """Its labels and digest, as far as they are there."""
-        found = (find_label(connection, slug, counted=False) for slug in dict.fromkeys(slugs[:MOST_ASKED]))
+        found = known_labels(connection, slugs[:MOST_ASKED]).values()
         is_there = bool(digest) and find_digest(connection, digest) is not None
-        return cls(
-            [label for label in found if label is not None and label.is_met], digest if is_there else ""
-        )
+        return cls([label for label in found if label.is_met], digest if is_there else "")
 
     @property
     def query(self) -> str:
@@ -156,21 +160,39 @@ def posted_choices(form: Form, its: Digest) -> Choices:
     return _choices(its, chosen, one)
 
 
+def sought_labels(connection: Connection, form: Form, its: Digest) -> Sought:
+    """The labels of a digest that were asked for by name."""
+    return seek(
+        connection, next(iter(form.get(f"more-{its.slug}", ())), "")[:LONGEST_SOUGHT], parse(its.rule)
+    )
+
+
 def typed(form: Form, name: str) -> str:
     """The first value of a field, cut and without spaces around it."""
     return next(iter(form.get(name, ())), "")[:LONGEST].strip()
 
 
 def _offer(connection: Connection, its: Digest, asked: Asked, posted: Form | None, *, whole: bool) -> Offer:
-    shown = {label.slug: label.name for label in offered_labels(connection, its, listed_only=not whole)}
-    shown |= {label.slug: label.name for label in asked.labels}
+    offered = offered_labels(connection, its, listed_only=not whole)
     if posted is None:
         choices = _choices(its, frozenset(label.slug for label in asked.labels), lambda _name, own: own)
+        sought = Sought()
     else:
+        sought = sought_labels(connection, posted, its)
         choices = posted_choices(posted, its)
-    in_order = sorted(shown.items(), key=lambda pair: (pair[1].casefold(), pair[0]))
-    when = describe_to_readers(reader_rhythm(its))
-    return Offer(its, when, in_order, choices)
+        if sought.named:
+            choices = choices.with_labels(label.slug for label in sought.named)
+    ticked = known_labels(connection, sorted(choices.labels)).values() if whole else ()
+    shown = {label.slug: label.name for label in (*offered.labels, *asked.labels, *ticked) if label.is_met}
+    found = {label.slug: label.name for label in sought.found}
+    return Offer(
+        its,
+        describe_to_readers(reader_rhythm(its)),
+        by_name({slug: name for slug, name in shown.items() if slug not in found}),
+        choices,
+        offered.has_others,
+        by_name(found),
+    )
 
 
 def _choices(its: Digest, labels: Collection[str], one: Callable[[str, str], str]) -> Choices:

@@ -1,0 +1,79 @@
+"""Labels that a reader writes by name, where there are too many to give each a box."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from heapq import nlargest
+
+from sqlalchemy import Connection
+
+from posts.counted import counted
+from posts.lookup import nearest_to_each
+from posts.model import Label
+from posts.rules import All, Rule
+from web.readers.offers import can_be_in, known_labels
+
+# Of so many names those that are none are looked for, and of each so many labels are shown.
+MOST_SOUGHT = 5
+MOST_FOUND = 20
+# Of what is written so many characters are read.
+LONGEST_SOUGHT = 1000
+_COMMAS = re.compile(r"\s*[,;\n]\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What was written: ``named`` are labels called so, ``found`` those that may be meant by the others.
+
+    ``wrong`` tells of these others; empty where all is a label's name.
+    """
+
+    named: Sequence[Label] = ()
+    found: Sequence[Label] = ()
+    wrong: str = ""
+
+
+def seek(connection: Connection, typed: str, rule: Rule | None = None) -> Sought:
+    """The labels that a text names, one or several with commas between them; only what a rule may hold."""
+    within = rule or All()
+    whole = typed.strip()
+    names = [name for name in _COMMAS.split(whole) if name]
+    if not names:
+        return Sought()
+    known = {
+        name: label
+        for name, label in known_labels(connection, [whole, *names]).items()
+        if label.is_met and can_be_in(within, label)
+    }
+    if whole in known:
+        return Sought([known[whole]])
+    named = {known[name].slug: known[name] for name in names if name in known}
+    others = [name for name in names if name not in known]
+    if not others:
+        return Sought(list(named.values()))
+    found = [label for label in _found(connection, others[:MOST_SOUGHT], within) if label.slug not in named]
+    return Sought(list(named.values()), found, _wrong(others, is_found=bool(found)))
+
+
+def _found(connection: Connection, names: Sequence[str], within: Rule) -> list[Label]:
+    """The labels with most posts that have one of these in their names; else those that look like it."""
+    there = counted(connection).labels
+    found: dict[str, Label] = {}
+    unlike = []
+    for name in names:
+        part = name.casefold()
+        having = [label for label in there if part in label.name.casefold() and can_be_in(within, label)]
+        found |= {label.slug: label for label in nlargest(MOST_FOUND, having, key=lambda label: label.posts)}
+        if not having:
+            unlike.append(name)
+    near = [name for some in nearest_to_each(connection, unlike, only_met=True) for name in some]
+    likely = known_labels(connection, near).values()
+    found |= {label.slug: label for label in likely if can_be_in(within, label)}
+    return sorted(found.values(), key=lambda label: (label.name.casefold(), label.name))
+
+
+def _wrong(names: Sequence[str], *, is_found: bool) -> str:
+    told = " or ".join(f"“{name}”" for name in names[:MOST_SOUGHT])
+    if is_found:
+        return f"No label here is called {told}. Tick below what you meant."
+    return f"No label here is called {told}, or anything like it."
