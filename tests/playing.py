@@ -18,7 +18,7 @@ from labelcast.readers import add_reader
 from labelcast.settings import FILE_NAME, load_settings
 from posts.intake import store_posts
 from posts.model import SourcePost
-from tests.stage import PASSWORD, StagedWiring, address_of, open_socket, serving
+from tests.stage import PASSWORD, StagedWiring, address_of, apart, open_socket, serving
 from web.accounts.accounts import set_password
 from web.model import Role
 
@@ -53,10 +53,10 @@ class Play:
         )
         store_posts(self.wiring.database, [said], now=self.now)
 
-    def add_readers(self, *emails: str) -> None:
-        """Readers of the digest, who agreed elsewhere."""
+    def add_readers(self, *emails: str, digest: str = "week") -> None:
+        """Readers of a digest, who agreed elsewhere."""
         with self.wiring.database.write() as connection:
-            its = get_digest(connection, "week")
+            its = get_digest(connection, digest)
             for email in emails:
                 add_reader(connection, email, its, Words(), confirmed=True, origin="a list", now=self.now)
 
@@ -64,6 +64,12 @@ class Play:
         """It becomes ``now``, and all that is due is done."""
         self.now = now
         self.wiring.tick(now)
+
+    def prepare(self, now: datetime) -> None:
+        """It becomes ``now``, and all that is due is done up to the first mail."""
+        self.now = now
+        for done in apart(lambda: self.wiring.scheduler(sending_seconds=0).tick(now)):
+            assert done.error is None, (done.duty, done.error)
 
     def new_mails(self) -> list[EmailMessage]:
         """What has arrived since this was last asked, by whom it is to and its subject."""

@@ -1,5 +1,6 @@
 """The publisher in a real browser: a feed, a digest, a mail, an import, from the first click to the last."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -12,6 +13,7 @@ from tests.feed_programs import Newsboat, subscribe
 from tests.playing import BEGIN, Play, await_, played, text_of
 from tests.stage import PASSWORD
 
+READERS = ("rea@example.org", "rob@example.org", "ruth@example.org")
 MORE = "".join(
     f'{{"id": "tag:blog.example,2026:more-{number}", "url": "https://blog.example/more-{number}",'
     f' "title": "More {number}", "published": "2026-11-12T0{number}:00:00Z", "labels": ["Wool"],'
@@ -24,7 +26,7 @@ MORE = "".join(
 def play(tmp_path: Path) -> Iterator[Play]:
     """A blog that is served, with three readers."""
     with played(tmp_path) as begun:
-        begun.add_readers("rea@example.org", "rob@example.org", "ruth@example.org")
+        begun.add_readers(*READERS)
         yield begun
 
 
@@ -93,26 +95,31 @@ def _hide_swarms(page: Any, play: Play) -> None:
     press(page, "Hide")
 
 
-def test_a_digest_is_made_looked_at_tried_and_sent(browser: Any, play: Play) -> None:
-    with opened(browser, play, "ann") as page:
+@pytest.mark.parametrize("has_script", [True, False])
+def test_a_digest_is_made_looked_at_tried_and_sent(browser: Any, play: Play, *, has_script: bool) -> None:
+    with opened(browser, play, "ann", has_script=has_script) as page:
         page.goto(f"{play.address}/admin/digests/_new")
         page.get_by_label("Address", exact=True).fill("bees")
         page.get_by_label("Title").fill("Bees by mail")
         page.locator("[name=rule]").fill("Bees")
         page.locator("[name=timezone]").fill("Asia/Tehran")
-        page.locator("#comes-to li time").nth(4).wait_for()
-        await_(lambda: "+03:30" in page.inner_text("#comes-to"))
+        if has_script:
+            page.locator("#comes-to li time").nth(4).wait_for()
+            await_(lambda: "+03:30" in page.inner_text("#comes-to"))
         page.locator("main form button.main").first.click()
         page.wait_for_url("**/admin/digests/bees*")
+        play.add_readers(*READERS, digest="bees")
         _preview(page, play)
         _send_now(page, play)
+        _watch(page, play, has_script=has_script)
 
 
 def _preview(page: Any, play: Play) -> None:
     """For a date and a reader; and a test of it."""
     play.now = BEGIN + timedelta(hours=2)
     play.publish("Honey", "Bees")
-    page.goto(f"{play.address}/admin/digests/week/preview")
+    play.publish("Gears", "Cycling")
+    page.goto(f"{play.address}/admin/digests/bees/preview")
     page.get_by_label("For which reader").fill("rea@example.org")
     page.get_by_label("On which day").fill("2026-11-23")
     page.locator("main form button").first.click()
@@ -123,6 +130,7 @@ def _preview(page: Any, play: Play) -> None:
         assert frame.get_attribute("width") == str(width)
         assert frame.content_frame.get_by_text("All about Honey.", exact=True).is_visible()
     assert "All about Honey." in page.inner_text("main pre >> nth=0")
+    assert "Gears" not in page.inner_text("main pre >> nth=0")
     page.get_by_label("To which address").fill("me@example.org")
     press(page, "Send")
     (trial,) = play.await_mails(1)
@@ -131,16 +139,37 @@ def _preview(page: Any, play: Play) -> None:
 
 
 def _send_now(page: Any, play: Play) -> None:
-    page.goto(f"{play.address}/admin/digests/week/send")
+    """Told to, it is made; and nothing of it has left yet."""
+    page.goto(f"{play.address}/admin/digests/bees/send")
     press(page, "Send it to 3 readers")
-    play.tick(play.now + timedelta(minutes=1))
-    mails = play.new_mails()
-    assert [mail["To"] for mail in mails] == ["rea@example.org", "rob@example.org", "ruth@example.org"]
-    assert all("All about Honey." in text_of(mail) for mail in mails)
+    play.prepare(play.now + timedelta(minutes=1))
+    assert play.new_mails() == []
+
+
+def _watch(page: Any, play: Play, *, has_script: bool) -> None:
+    """How it stands, to its end: by itself, or when it is loaded anew."""
     page.goto(f"{play.address}/admin/deliveries")
     page.locator("main h2 a, main li a, main td a").first.click()
-    page.get_by_text("sent").first.wait_for()
+    page.wait_for_url(re.compile(r"/deliveries/\d+$"))
+    page.get_by_text("Under way: 3 of 3 to go.").wait_for()
+    assert page.locator("[data-over]").count() == 0
+    loaded: list[str] = []
+    page.on("framenavigated", lambda frame: loaded.append(frame.url))
+    play.tick(play.now + timedelta(minutes=1))
+    mails = play.new_mails()
+    assert [mail["To"] for mail in mails] == list(READERS)
+    assert all("All about Honey." in text_of(mail) for mail in mails)
+    if has_script:
+        page.locator("[data-over]").wait_for(state="attached")
+        assert page.inner_text("[role=status]#standing-said") == "All of it is done."
+        assert loaded == []
+    else:
+        # A browser that runs no script loads it every ten seconds; somebody may be quicker.
+        assert page.locator("meta[http-equiv=refresh]").get_attribute("content") == "10"
+        page.reload()
+        assert page.locator("meta[http-equiv=refresh]").count() == 0
     assert "3" in page.inner_text(".bar")
+    page.reload()
     assert page.locator("[data-poll]").count() == 0
 
 
