@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from benchmarks.blog import label_name
 from benchmarks.filling import slug_of
-from benchmarks.publication import TOKEN
+from benchmarks.publication import QUESTION, TOKEN
 from digests.model import edition
 from labelcast.wiring import Wiring
 from posts.model import label, post
@@ -128,7 +128,7 @@ def _readers(wiring: Wiring) -> Iterator[Asked]:
         yield Asked(f"reader's {purpose}", f"/{purpose}/{sign(purpose, 1)}")
     for page in ("address", "data", "erase"):
         yield Asked(f"reader's {page}", f"/preferences/{sign('preferences', 1)}/{page}")
-    yield Asked("reader's question", f"/confirm/{sign('confirm', 7)}")
+    yield Asked("reader's question", f"/confirm/{sign('confirm', QUESTION)}")
     token = sign("data", dated(1, day))
     yield Asked("reader's data, by mail", f"/data/{token}")
     yield Asked("reader's data, the file", f"/data/{token}/labelcast.json", is_page=False)

@@ -5,6 +5,7 @@ what is measured.
 """
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from time import perf_counter
 
 from sqlalchemy import Connection, insert, select, text, update
@@ -19,14 +20,15 @@ from digests.rendering.printing import edition_contents
 from labelcast.webwork.streaming import MOST_TOLD
 from labelcast.wiring import Wiring
 from posts.backfill import complete
+from subscribers.model import ConsentKind, consent
 from web.accounts.tokens import TokenScope, add_token, find_named
 from web.admin.posts.imports import SKIPS_KEPT
 from web.model import JobState, audit_entry, figure, job
 
-__all__ = ["TOKEN", "add_more", "make_publication", "render_editions"]
+__all__ = ["QUESTION", "TOKEN", "add_more", "make_publication", "render_editions"]
 
-# The name of a token that nobody uses.
-TOKEN = "a program"
+# The name of a token that nobody uses, and the number of a question to a reader.
+TOKEN, QUESTION = "a program", 7
 
 
 def make_publication(database: Database, size: Size) -> None:
@@ -64,8 +66,13 @@ def _index(connection: Connection, _size: Size) -> None:
 
 
 def add_more(database: Database) -> None:
-    """What a publication has besides, where it lacks that yet: a token, and imports with long reports."""
+    """What a publication has besides, where it lacks that yet.
+
+    A token, imports with long reports, and a question to a new reader, asked just now.
+    """
     with database.write() as connection:
+        asked = {"kind": ConsentKind.ASKED, "at": datetime.now(UTC)}
+        connection.execute(update(consent).where(consent.c.id == QUESTION).values(asked))
         if find_named(connection, TOKEN) is None:
             add_token(connection, TOKEN, list(TokenScope), now=NOW)
         there = set(connection.execute(select(job.c.kind)).scalars())

@@ -123,6 +123,8 @@ def _subscribed(connection: Connection, its: Digest, email: str) -> Subscribed:
 
 def _stored(connection: Connection, found: Foretold) -> MessageTemplate | None:
     """The frozen message of an edition that was sent."""
+    if found.number is None:
+        return None
     query = select(edition.c.message).where(edition.c.id == found.number)
     blob = connection.execute(query).scalar_one_or_none()
     return None if blob is None else MessageTemplate.parse(blob)
