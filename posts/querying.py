@@ -39,6 +39,8 @@ _NEWEST_OF_LABEL = (
 
 # Posts counted to learn which of an And's labels is rarer: enough to tell, too few to be felt.
 _PROBE = 2000
+# Of so many labels it takes less to look at all that a post has than to look each of them up.
+_MANY = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,35 @@ def condition(
         case Not(inner):
             return not_(condition(inner, index, post_id, ties=ties))
         case And(rules):
-            return and_(*(condition(part, index, post_id, ties=ties) for part in rules))
+            without, others = _labels_among(rules, Not)
+            kept = [condition(part, index, post_id, ties=ties) for part in others]
+            return and_(*kept, ~_has_any(without, index, post_id, ties)) if without else and_(*kept)
         case Or(rules):
-            return or_(*(condition(part, index, post_id, ties=ties) for part in rules))
+            having, others = _labels_among(rules, HasLabel)
+            kept = [condition(part, index, post_id, ties=ties) for part in others]
+            return or_(*kept, _has_any(having, index, post_id, ties)) if having else or_(*kept)
+
+
+def _labels_among(
+    rules: Sequence[Rule], kind: type[Not] | type[HasLabel]
+) -> tuple[list[HasLabel], Sequence[Rule]]:
+    """Those of the parts that are labels (or labels that must not be there), if they are many; the others."""
+    found = {
+        part: part.rule if isinstance(part, Not) else part
+        for part in rules
+        if isinstance(part, kind) and isinstance(part.rule if isinstance(part, Not) else part, HasLabel)
+    }
+    named = [one for one in found.values() if isinstance(one, HasLabel)]
+    if len(named) < _MANY:
+        return [], rules
+    return named, [part for part in rules if part not in found]
+
+
+def _has_any(
+    labels: Sequence[HasLabel], index: LabelIndex, post_id: ColumnElement[int], ties: Table
+) -> ColumnElement[bool]:
+    """Whether a post has one of many labels: by a look at those that it has, which are few."""
+    tie = ties.alias()
+    ids = [_label_id(one.name, index) for one in labels]
+    # As a sum it is in no index, so that nothing is looked up for each of them.
+    return exists().where(tie.c.post_id == post_id, (tie.c.label_id + 0).in_(ids))

@@ -30,6 +30,7 @@ Range = tuple[datetime | None, datetime | None]
 """From the first instant on, until before the second; None: without that end."""
 
 ALWAYS: Range = (None, None)
+_MANY = 8
 Found = Select[int, datetime]
 
 
@@ -109,20 +110,35 @@ class Selection:
 
     def moments(self) -> Found | None:
         """Id and date of all the posts, in no order; None when there can be none."""
-        selects = self._selects(None, None)
+        many, found = self._plain(self._branches())
+        selects = [self._walk(branch, None, None) for branch in found]
+        if many:
+            # To put together a statement of a hundred ranges takes longer than to look at these.
+            tie = post_label.alias("tie")
+            named = select(tie.c.post_id.label("id"), tie.c.published.label("moment")).distinct()
+            selects.append(named.where(tie.c.label_id.in_(many), tie.c.live == true()))
         if len(selects) < 2:
             return selects[0] if selects else None
         together = union(*selects).subquery()
         return select(together.c.id, together.c.moment)
 
     def _selects(self, older_than: Cursor | None, newer_than: Cursor | None) -> list[Found]:
+        return [self._walk(branch, older_than, newer_than) for branch in self._branches()]
+
+    def _plain(self, found: list[Branch]) -> tuple[list[int], list[Branch]]:
+        """The labels of which all live posts are meant, if they are many; and the other branches."""
+        narrowed = self._reads_posts() or self.scope.query or self.published != ALWAYS
+        plain = [one for one in found if one.label_id is not None and one.rest == All()]
+        if narrowed or self.ordering != "published" or len(plain) < _MANY:
+            return [], found
+        return [one.label_id for one in plain if one.label_id], [one for one in found if one not in plain]
+
+    def _branches(self) -> list[Branch]:
         rule = simplify(self.scope.rule, self.index)
         if self.scope.author_id is not None:
             # An author has written fewer posts than there are under most labels.
-            found = [Branch(None, rule)] if branches(rule, self.index, size=lambda _: 1) else []
-        else:
-            found = branches(rule, self.index, size=lambda label_id: live_size(self.connection, label_id))
-        return [self._walk(branch, older_than, newer_than) for branch in found]
+            return [Branch(None, rule)] if branches(rule, self.index, size=lambda _: 1) else []
+        return branches(rule, self.index, size=lambda label_id: live_size(self.connection, label_id))
 
     def _walk(self, branch: Branch, older_than: Cursor | None, newer_than: Cursor | None) -> Found:
         source = self._source(branch)
