@@ -11,7 +11,6 @@ from digests.rhythm import WEEKDAYS, describe_to_readers
 from digests.selection import current_labels
 from digests.subscribed import Subscribed, find_subscribed, subscribed_of
 from posts.lookup import label_aliases
-from posts.model import Label
 from posts.rules import parse
 from subscribers.subscribing import change
 from web.forms import MOST_FIELDS, first
@@ -30,7 +29,7 @@ class Chosen:
     choices: Choices
     offered: "_Offered"
     notice: str = ""
-    found: Sequence[Label] = ()
+    found: Sequence[tuple[str, str]] = ()
     wrong: Mapping[str, str] = field(default_factory=dict)
 
 

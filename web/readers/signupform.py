@@ -184,14 +184,14 @@ def _offer(connection: Connection, its: Digest, asked: Asked, posted: Form | Non
             choices = choices.with_labels(label.slug for label in sought.named)
     ticked = known_labels(connection, sorted(choices.labels)).values() if whole else ()
     shown = {label.slug: label.name for label in (*offered.labels, *asked.labels, *ticked) if label.is_met}
-    found = {label.slug: label.name for label in sought.found}
+    found = dict(sought.found)
     return Offer(
         its,
         describe_to_readers(reader_rhythm(its)),
         by_name({slug: name for slug, name in shown.items() if slug not in found}),
         choices,
         offered.has_others,
-        by_name(found),
+        sought.found,
     )
 
 

@@ -11,7 +11,7 @@ from posts.counted import counted
 from posts.lookup import nearest_to_each
 from posts.model import Label
 from posts.rules import All, Rule
-from web.readers.offers import can_be_in, known_labels
+from web.readers.offers import by_name, can_be_in, known_labels
 
 # Of so many names those that are none are looked for, and of each so many labels are shown.
 MOST_SOUGHT = 5
@@ -23,13 +23,14 @@ _COMMAS = re.compile(r"\s*[,;\n]\s*")
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """What was written: ``named`` are labels called so, ``found`` those that may be meant by the others.
+    """What was written: ``named`` are labels called so, ``found`` those that may be meant by the others, as
+    pairs of slug and name.
 
     ``wrong`` tells of these others; empty where all is a label's name.
     """
 
     named: Sequence[Label] = ()
-    found: Sequence[Label] = ()
+    found: Sequence[tuple[str, str]] = ()
     wrong: str = ""
 
 
@@ -51,25 +52,29 @@ def seek(connection: Connection, typed: str, rule: Rule | None = None) -> Sought
     others = [name for name in names if name not in known]
     if not others:
         return Sought(list(named.values()))
-    found = [label for label in _found(connection, others[:MOST_SOUGHT], within) if label.slug not in named]
-    return Sought(list(named.values()), found, _wrong(others, is_found=bool(found)))
+    found = _found(connection, others[:MOST_SOUGHT], within)
+    shown = [pair for pair in by_name(found) if pair[0] not in named]
+    return Sought(list(named.values()), shown, _wrong(others, is_found=bool(shown)))
 
 
-def _found(connection: Connection, names: Sequence[str], within: Rule) -> list[Label]:
-    """The labels with most posts that have one of these in their names; else those that look like it."""
+def _found(connection: Connection, names: Sequence[str], within: Rule) -> dict[str, str]:
+    """Labels that have one of these in their names, those with most posts, else those that look like it.
+
+    Names by slug.
+    """
     there = counted(connection).labels
-    found: dict[str, Label] = {}
+    found: dict[str, str] = {}
     unlike = []
     for name in names:
         part = name.casefold()
         having = [label for label in there if part in label.name.casefold() and can_be_in(within, label)]
-        found |= {label.slug: label for label in nlargest(MOST_FOUND, having, key=lambda label: label.posts)}
+        most = nlargest(MOST_FOUND, having, key=lambda label: label.posts)
+        found |= {label.slug: label.name for label in most}
         if not having:
             unlike.append(name)
     near = [name for some in nearest_to_each(connection, unlike, only_met=True) for name in some]
     likely = known_labels(connection, near).values()
-    found |= {label.slug: label for label in likely if can_be_in(within, label)}
-    return sorted(found.values(), key=lambda label: (label.name.casefold(), label.name))
+    return found | {label.slug: label.name for label in likely if can_be_in(within, label)}
 
 
 def _wrong(names: Sequence[str], *, is_found: bool) -> str:
