@@ -13,6 +13,7 @@ from benchmarks.publication import QUESTION, TOKEN
 from digests.model import edition
 from labelcast.wiring import Wiring
 from posts.model import label, post
+from subscribers.model import address_change
 from subscribers.tokens import dated
 from web.model import job
 
@@ -61,10 +62,11 @@ def asked_pages(wiring: Wiring) -> list[Asked]:
             select(post.c.id).where(post.c.state == "live").order_by(post.c.id.desc())
         ).scalars()
         live = next(iter(some))
+        change = connection.execute(select(address_change.c.id)).scalars().first() or 0
         imports = {row.kind: row.id for row in connection.execute(select(job.c.kind, job.c.id))}
     found = [
         *_public(labels, middle, live),
-        *_readers(wiring),
+        *_readers(wiring, change),
         *_admin(labels, middle, live, imports),
         *_programs(middle, live),
     ]
@@ -78,6 +80,10 @@ def _public(labels: int, edition_id: int, post_id: int) -> Iterator[Asked]:
     for name, path in {
         "front page": "/",
         "labels": "/labels",
+        "labels, further on": f"/labels?after={quote(label_name(labels // 2))}",
+        "labels by a part": "/labels?q=12",
+        "authors": "/authors",
+        "configured feeds": "/feeds",
         "all posts": "/labels/all",
         "most used label": f"/labels/{hot}",
         "label nobody chose": f"/labels/{seldom}",
@@ -92,17 +98,24 @@ def _public(labels: int, edition_id: int, post_id: int) -> Iterator[Asked]:
         "search": f"/search?q={words}",
         "search, a frequent word": "/search?q=water",
         "search, nothing found": "/search?q=zyzzyva",
+        "search, a month": "/search?q=water&month=2020-03",
+        "search in a label": f"/labels/{hot}?q=water",
+        "search by an author": "/authors/author-1?q=water",
         "digests": "/digests",
         "big digest": "/digests/digest-0",
         "small digest": "/digests/digest-9",
         "edition": f"/digests/digest-0/{edition_id}",
         "sign up": "/subscribe",
+        "sign up for a label": f"/subscribe?label={seldom}&label={hot}",
         "sign up, embedded": "/subscribe/embed",
+        "sign up, embedded, by a part": "/subscribe/embed?more=12,laebl+0012",
         "sign up, in a frame": "/subscribe/frame",
         "new links": "/subscribe/links",
     }.items():
         yield Asked(name, path)
     yield Asked("a label that is none", f"/labels/{slug_of(1)}x", status=404)
+    yield Asked("labels that are none", "/labels/laebl-0012+lable99+nothing-alike", status=404)
+    yield Asked("an address that is none", "/nothing/here", status=404)
     for name, path in {
         "feed of all posts": "/feeds/all.atom",
         "feed of a label": f"/feeds/{hot}.rss",
@@ -122,12 +135,15 @@ def _public(labels: int, edition_id: int, post_id: int) -> Iterator[Asked]:
         yield Asked(name, path, is_page=False)
 
 
-def _readers(wiring: Wiring) -> Iterator[Asked]:
+def _readers(wiring: Wiring, change: int) -> Iterator[Asked]:
     sign, day = wiring.signer.sign, wiring.administration(lambda: None).now().date()
     for purpose in ("preferences", "unsubscribe", "stop", "resubscribe"):
         yield Asked(f"reader's {purpose}", f"/{purpose}/{sign(purpose, 1)}")
     for page in ("address", "data", "erase"):
         yield Asked(f"reader's {page}", f"/preferences/{sign('preferences', 1)}/{page}")
+    for end in ("old", "new", "no"):
+        token = sign(f"address-{end}", change)
+        yield Asked(f"reader's change of address, {end}", f"/address-{end}/{token}")
     yield Asked("reader's question", f"/confirm/{sign('confirm', QUESTION)}")
     token = sign("data", dated(1, day))
     yield Asked("reader's data, by mail", f"/data/{token}")

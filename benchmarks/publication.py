@@ -20,7 +20,7 @@ from digests.rendering.printing import edition_contents
 from labelcast.webwork.streaming import MOST_TOLD
 from labelcast.wiring import Wiring
 from posts.backfill import complete
-from subscribers.model import ConsentKind, consent
+from subscribers.model import ConsentKind, address_change, consent
 from web.accounts.tokens import TokenScope, add_token, find_named
 from web.admin.posts.imports import SKIPS_KEPT
 from web.model import JobState, audit_entry, figure, job
@@ -68,11 +68,15 @@ def _index(connection: Connection, _size: Size) -> None:
 def add_more(database: Database) -> None:
     """What a publication has besides, where it lacks that yet.
 
-    A token, imports with long reports, and a question to a new reader, asked just now.
+    A token, imports with long reports, and asked just now: a question to a new reader, and one to a reader
+    who wants their mail elsewhere.
     """
     with database.write() as connection:
         asked = {"kind": ConsentKind.ASKED, "at": datetime.now(UTC)}
         connection.execute(update(consent).where(consent.c.id == QUESTION).values(asked))
+        wanted = {"subscriber_id": 1, "email": "elsewhere@bench.example", "asked_at": datetime.now(UTC)}
+        if not connection.execute(update(address_change).values(wanted)).rowcount:
+            connection.execute(insert(address_change).values(wanted))
         if find_named(connection, TOKEN) is None:
             add_token(connection, TOKEN, list(TokenScope), now=NOW)
         there = set(connection.execute(select(job.c.kind)).scalars())
