@@ -1,10 +1,11 @@
 """Some posts together, as sets of bits (``posts.bits``): their states, what is held by hand, their labels."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import compress
+from typing import Any
 
 from sqlalchemy import (
     ARRAY,
@@ -13,9 +14,11 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Text,
+    and_,
     cast,
     func,
     literal,
+    or_,
     select,
     true,
 )
@@ -63,36 +66,33 @@ class Together:
 
 
 def stand_together(connection: Connection, post_ids: Sequence[int], *, now: datetime) -> Together:
-    """These posts, as they are; each stands in the list once."""
+    """These posts, as they are: each is there, and stands in the list once."""
     size, places = len(post_ids), {number: place for place, number in enumerate(post_ids)}
-    asked, moment = written(connection, post_ids), literal(now, UtcDateTime)
-    # A row for all that are alike: ten thousand rows would take longer to read than to find.
-    query = select(
-        post.c.state, post.c.published > moment, func.aggregate_strings(cast(post.c.id, Text), ",")
+    asked = written(connection, post_ids)
+    is_later = post.c.published > literal(now, UtcDateTime)
+    # Most are live, and what is held is not: to read these would take longer than to find the others.
+    held = post.outerjoin(
+        post_override, and_(post_override.c.post_id == post.c.id, post_override.c.is_hidden == true())
     )
-    query = query.where(among(connection, post.c.id, asked)).group_by(post.c.state, post.c.published > moment)
-    alike = [
-        (PostState(state), is_later, bits_of(map(places.__getitem__, map(int, together.split(","))), size))
-        for state, is_later, together in connection.execute(query)
-    ]
-    said = select(post_override.c.post_id, post_override.c.said).where(
-        post_override.c.is_hidden == true(), among(connection, post_override.c.post_id, asked)
+    query = select(post.c.id, post.c.state, is_later, post_override.c.post_id, post_override.c.said)
+    query = query.select_from(held).where(
+        among(connection, post.c.id, asked), or_(post.c.state != PostState.LIVE.value, is_later)
     )
-    held = {places[row[0]]: row[1] for row in connection.execute(said)}
+    others = [(places[row[0]], *row[1:]) for row in connection.execute(query).all()]
 
+    def those(is_meant: Callable[[tuple[Any, ...]], bool]) -> int:
+        return bits_of((one[0] for one in others if is_meant(one)), size)
+
+    everything = (1 << size) - 1
     tied, ties = _ties(connection, places, asked)
-
-    def those(*states: PostState) -> int:
-        return sum(bits for state, _, bits in alike if state in states)
-
     return Together(
-        everything=those(*PostState),
-        live=those(PostState.LIVE),
-        private=those(PostState.PRIVATE),
-        scheduled=those(PostState.SCHEDULED),
-        later=sum(bits for _, is_later, bits in alike if is_later),
-        held=bits_of(held, size),
-        held_live=bits_of((place for place, state in held.items() if state == PostState.LIVE.value), size),
+        everything=everything,
+        live=everything & ~those(lambda one: one[1] != PostState.LIVE.value),
+        private=those(lambda one: one[1] == PostState.PRIVATE.value),
+        scheduled=those(lambda one: one[1] == PostState.SCHEDULED.value),
+        later=those(lambda one: one[2]),
+        held=those(lambda one: one[3] is not None),
+        held_live=those(lambda one: one[4] == PostState.LIVE.value),
         size=size,
         tied=tied,
         ties=ties,
