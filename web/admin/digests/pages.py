@@ -5,12 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection
 from starlette.responses import Response
 from starlette.routing import Route
 
 from digests.cadence import describe
-from digests.following import LastTime, count_some, following, last_time
+from digests.following import LastTime, count_some, following, last_times
 from digests.model import DeliveryState, Digest
 from digests.slots import Slot, coming
 from digests.standing import edition_standings
@@ -66,7 +65,8 @@ class DigestPages:
             left = [its for its in list_digests(connection) if its.slug > after]
             found = left[:A_PAGE]
             most = max(_LEAST_COUNTED, _COUNTED // max(1, len(found)))
-            rows = [_row(connection, its, visit.now, most) for its in found]
+            counted, last = count_some(connection, found, most=most), last_times(connection, found)
+        rows = [_row(its, visit.now, last.get(its.id), counted[its.id], most) for its in found]
         further = f"?after={found[-1].slug}" if len(left) > A_PAGE else None
         return Shown("digests.html", {"rows": rows, "further": further, "first": "?" if after else None})
 
@@ -111,14 +111,7 @@ def _most_common(counted: Counter[str]) -> Sequence[tuple[str, int]]:
     return sorted(counted.items(), key=lambda one: (-one[1], one[0]))
 
 
-def _row(connection: Connection, its: Digest, now: datetime, most: int) -> Row:
+def _row(its: Digest, now: datetime, last: LastTime | None, readers: int, most: int) -> Row:
     rhythm = reader_rhythm(its)
     ahead = [] if its.paused_at else coming(rhythm, now, count=1)
-    return Row(
-        its,
-        describe(rhythm),
-        ahead[0] if ahead else None,
-        last_time(connection, its),
-        count_some(connection, its, most=most),
-        most,
-    )
+    return Row(its, describe(rhythm), ahead[0] if ahead else None, last, readers, most)
