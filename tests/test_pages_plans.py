@@ -24,7 +24,7 @@ from posts.model import post
 from subscribers.model import subscriber
 from tests.query_plans import Scan, Watch, watched
 
-SIZE = Size(posts=2_000, labels=200, readers=4_000, deliveries=12_000, editions=120, digests=12, feeds=60)
+SIZE = Size(posts=3_000, labels=300, readers=4_000, deliveries=12_000, editions=120, digests=12, feeds=60)
 LARGE = frozenset(
     {"post", "post_label", "post_search", "subscriber", "subscription", "consent", "suppression"}
     | {"delivery", "edition", "edition_post", "bounce", "audit_entry"}
