@@ -4,6 +4,7 @@ import resource
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -94,11 +95,19 @@ def serving(station: Station) -> Iterator[tuple[subprocess.Popen[bytes], Callabl
             return 0, "not there yet"
         return answer.status_code, answer.text
 
-    yield process, ready
-    process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0
-    assert b"Traceback" not in said
+    said: list[bytes] = []
+    assert process.stdout is not None
+    # It says much while it is in trouble, and would wait for whoever reads none of it.
+    listening = threading.Thread(target=said.extend, args=(process.stdout,))
+    listening.start()
+    try:
+        yield process, ready
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    finally:
+        process.kill()
+        listening.join()
+    assert b"Traceback" not in b"".join(said)
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
