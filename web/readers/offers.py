@@ -17,6 +17,8 @@ from posts.rules import All, And, HasLabel, Not, Or, Rule, matches, parse, rule_
 
 # More boxes than a person would look through; the other labels are asked for by their names.
 MOST_LABELS = 100
+# Of each digest, on a page of several.
+MOST_OF_EACH = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,12 @@ class Offered:
     has_others: bool = False
 
 
-def offered_labels(connection: Connection, its: Digest, *, listed_only: bool = False) -> Offered:
+def offered_labels(
+    connection: Connection, its: Digest, *, listed_only: bool = False, is_alone: bool = True
+) -> Offered:
     """The labels that may be chosen: those that the digest's rule is a list of, else those with most posts.
 
-    ``listed_only``: just the former.
+    ``listed_only``: just the former. A digest that ``is_alone`` on its page shows more of the latter.
     """
     rule = parse(its.rule)
     parts = rule.rules if isinstance(rule, Or) else (rule,)
@@ -42,9 +46,10 @@ def offered_labels(connection: Connection, its: Digest, *, listed_only: bool = F
     if listed_only:
         return Offered()
     there = counted(connection).labels
-    most = nlargest(MOST_LABELS + len(rule_labels(rule)), there, key=lambda label: label.posts)
-    able = (label for label in most if can_be_in(rule, label))
-    return Offered(list(islice(able, MOST_LABELS)), len(there) > MOST_LABELS)
+    most = MOST_LABELS if is_alone or len(there) <= MOST_LABELS else MOST_OF_EACH
+    first = nlargest(most + len(rule_labels(rule)), there, key=lambda label: label.posts)
+    able = (label for label in first if can_be_in(rule, label))
+    return Offered(list(islice(able, most)), len(there) > most)
 
 
 def known_labels(connection: Connection, names: Iterable[str]) -> dict[str, Label]:

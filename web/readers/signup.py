@@ -28,7 +28,7 @@ from web.readers.offers import known_labels
 from web.readers.readerlinks import Doors
 from web.readers.signupform import TRAP, Asked, SignupForm, posted_choices, signup_form, sought_labels, typed
 from web.readers.signuplimits import SignupLimits
-from web.readers.sought import LONGEST_SOUGHT, seek
+from web.readers.sought import LONGEST_SOUGHT, Sought, seek
 from web.security import PRIVATE, policy
 
 WORDING = "Do you want {title} by email?"
@@ -47,12 +47,16 @@ class Signup:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A sign-up that was read: whose it is and what they want; ``wrong`` says of fields what is wrong."""
+    """A sign-up that was read: whose it is and what they want; ``wrong`` says of fields what is wrong.
+
+    ``sought`` are the labels that they asked for by name.
+    """
 
     address: Address | None
     digest: Digest | None
     choices: Mapping[str, Any]
     wrong: Mapping[str, str]
+    sought: Sought | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +121,7 @@ class SignupPages:
         with self.doors.database.read() as connection:
             ask = self._read(connection, form)
             if ask.wrong or ask.address is None or ask.digest is None:
-                return self._again(connection, request, form, ask.wrong)
+                return self._again(connection, request, form, ask)
         its, address, origin = ask.digest, ask.address, _origin(request)
         if seconds := self.signup.limits.wait(origin, address):
             return self._later(request, seconds)
@@ -157,21 +161,19 @@ class SignupPages:
         choices.pop("paused_until", None)
         if sought.wrong:
             unfit["more"] = sought.wrong
-        return Ask(address, its, choices, wrong | unfit)
+        return Ask(address, its, choices, wrong | unfit, sought)
 
-    def _again(
-        self, connection: Connection, request: Request, form: Form, wrong: Mapping[str, str]
-    ) -> Response:
+    def _again(self, connection: Connection, request: Request, form: Form, ask: Ask) -> Response:
         """The form once more, with what was typed and what is wrong."""
         framed = _is_framed(request)
         asked = Asked.of(connection, sorted(_ticked(form)), "")
         links = self.doors.pages.links(request)
+        shape = {"whole": not framed, "framed": framed}
+        told: dict[str, Any] = {**shape, "posted": form, "wrong": ask.wrong, "sought": ask.sought}
         shown = None
         # Where what is ticked is in no digest, or no more: all that there is.
         for one in (asked, Asked()):
-            shown = shown or signup_form(
-                connection, links, one, whole=not framed, framed=framed, posted=form, wrong=wrong
-            )
+            shown = shown or signup_form(connection, links, one, **told)
         if shown is None:
             return self.doors.missing.nothing(request)
         return self._shown(request, shown, status=422)

@@ -16,7 +16,7 @@ from posts.rules import parse
 from web.forms import Form
 from web.links import Links
 from web.readers.choices import Choices, zone_choices
-from web.readers.offers import by_name, digests_with, known_labels, offered_labels
+from web.readers.offers import Offered, by_name, digests_with, known_labels, offered_labels
 from web.readers.sought import LONGEST_SOUGHT, Sought, seek
 
 if TYPE_CHECKING:
@@ -104,8 +104,12 @@ def signup_form(
     framed: bool = False,
     posted: Form | None = None,
     wrong: Mapping[str, str] | None = None,
+    sought: Sought | None = None,
 ) -> SignupForm | None:
-    """The form for what is asked for; None where no digest is offered that has it."""
+    """The form for what is asked for; None where no digest is offered that has it.
+
+    ``sought`` are the labels that were asked for by name in what was ``posted``.
+    """
     found = digests_with(connection, asked.labels)
     if any(its.slug == asked.digest for its in found):
         found = [its for its in found if its.slug == asked.digest]
@@ -118,11 +122,23 @@ def signup_form(
     zone = typed(fields, "timezone")
     slugs = [its.slug for its in found]
     chosen = typed(fields, "digest")
+    chosen = chosen if chosen in slugs else slugs[0]
     return SignupForm(
         action=f"{links.root}/subscribe{'/frame' if framed else ''}",
         more=f"{links.root}/subscribe{asked.query}",
-        offers=[_offer(connection, its, asked, posted, whole=whole) for its in found],
-        chosen=chosen if chosen in slugs else slugs[0],
+        offers=[
+            _offer(
+                connection,
+                its,
+                offered_labels(connection, its, listed_only=not whole, is_alone=len(found) == 1),
+                asked,
+                posted=posted,
+                sought=sought if its.slug == chosen else None,
+                whole=whole,
+            )
+            for its in found
+        ],
+        chosen=chosen,
         zones=zone_choices(zone_names() if whole else zones, zone),
         zone=zone,
         email=typed(fields, "email"),
@@ -172,26 +188,32 @@ def typed(form: Form, name: str) -> str:
     return next(iter(form.get(name, ())), "")[:LONGEST].strip()
 
 
-def _offer(connection: Connection, its: Digest, asked: Asked, posted: Form | None, *, whole: bool) -> Offer:
-    offered = offered_labels(connection, its, listed_only=not whole)
+def _offer(
+    connection: Connection,
+    its: Digest,
+    offered: Offered,
+    asked: Asked,
+    *,
+    posted: Form | None,
+    sought: Sought | None,
+    whole: bool,
+) -> Offer:
     if posted is None:
         choices = _choices(its, frozenset(label.slug for label in asked.labels), lambda _name, own: own)
-        sought = Sought()
     else:
-        sought = sought_labels(connection, posted, its)
         choices = posted_choices(posted, its)
-        if sought.named:
+        if sought is not None and sought.named:
             choices = choices.with_labels(label.slug for label in sought.named)
     ticked = known_labels(connection, sorted(choices.labels)).values() if whole else ()
     shown = {label.slug: label.name for label in (*offered.labels, *asked.labels, *ticked) if label.is_met}
-    found = dict(sought.found)
+    found = sought.found if sought is not None else ()
     return Offer(
         its,
         describe_to_readers(reader_rhythm(its)),
-        by_name({slug: name for slug, name in shown.items() if slug not in found}),
+        by_name({slug: name for slug, name in shown.items() if (slug, name) not in found}),
         choices,
         offered.has_others,
-        sought.found,
+        found,
     )
 
 

@@ -14,7 +14,7 @@ from posts.rules import All, Rule
 from web.readers.offers import by_name, can_be_in, known_labels
 
 # Of so many names those that are none are looked for, and of each so many labels are shown.
-MOST_SOUGHT = 5
+MOST_SOUGHT = 3
 MOST_FOUND = 20
 # Of what is written so many characters are read.
 LONGEST_SOUGHT = 1000
