@@ -1,5 +1,6 @@
 """The publisher's pages of digests: the list, one of them, made and changed, paused, sent now, removed."""
 
+import time
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from digests.cadence import Cadence, parse_at
 from digests.model import Digest, digest
 from digests.planning.calling import send_now
 from digests.planning.editions import Planner
+from digests.removing import count_rows, empty_and_remove
 from digests.store import add_digest, find_digest, get_digest
 from subscribers.model import subscriber, subscription
 from tests.admin_client import AdminClient, admin_client
@@ -21,7 +23,7 @@ from tests.feeds_blog import FeedsBlog, post
 from tests.web_client import tree
 from web.admin.digests.form import DigestForm, read
 from web.admin.digests.pages import A_PAGE
-from web.model import Role, audit_entry
+from web.model import Role, audit_entry, job
 
 NOW = datetime(2026, 3, 27, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -386,6 +388,48 @@ def test_a_digest_is_removed_once_its_address_was_typed(owner: AdminClient, blog
     with blog.database.read() as connection:
         assert find_digest(connection, "weekly") is None
     assert _audit(blog) == ["digest.remove"]
+
+
+def test_a_digest_with_very_much_is_removed_by_a_job(
+    blog: FeedsBlog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    its = _kept(blog)
+    with blog.database.read() as connection:
+        assert count_rows(connection, its) == 3
+    monkeypatch.setattr("web.admin.digests.sending.PORTION", 2)
+    owner = admin_client(blog, now=NOW)
+    assert owner.post("/digests/weekly/remove", {"slug": "weekly"}).status_code == 303
+    end = time.monotonic() + 30
+    with blog.database.read() as connection:
+        assert connection.execute(select(job.c.kind)).scalars().all() == ["digest.remove"]
+    while True:
+        with blog.database.read() as connection:
+            if connection.execute(select(job.c.state)).scalar_one() == "done":
+                break
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+    with blog.database.read() as connection:
+        assert find_digest(connection, "weekly") is None
+        assert connection.execute(select(subscription.c.id)).all() == []
+    assert _audit(blog) == ["digest.remove"]
+
+
+def test_a_removal_that_was_stopped_goes_on_when_it_is_told_again(blog: FeedsBlog) -> None:
+    told: list[int] = []
+
+    def stopping(done: int) -> None:
+        told.append(done)
+        if len(told) == 2:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        empty_and_remove(blog.database, "weekly", progress=stopping, portion=1)
+    with blog.database.read() as connection:
+        assert len(connection.execute(select(subscription.c.id)).all()) == 1
+    assert empty_and_remove(blog.database, "weekly", portion=1) == 1
+    assert empty_and_remove(blog.database, "weekly") == 0
+    with blog.database.read() as connection:
+        assert find_digest(connection, "weekly") is None
 
 
 @pytest.mark.parametrize("path", ["", "/edit", "/pause", "/send", "/remove", "/preview", "/preview/mail"])

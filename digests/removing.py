@@ -1,0 +1,74 @@
+"""A digest with very much hanging on it is emptied in portions before it is removed.
+
+In one statement its deliveries and subscriptions would take a minute, in which nobody else writes to SQLite.
+"""
+
+import time
+from collections.abc import Callable
+
+from sqlalchemy import Connection, Select, Table, delete, func, select
+
+from database import Database
+from digests.model import Digest, delivery, edition
+from digests.store import find_digest, remove_digest
+from subscribers.model import subscription
+
+# So many rows go at once, in about a second; a digest with no more is removed at once.
+PORTION = 5_000
+# Who waits to write to SQLite looks every tenth of a second whether they may.
+BREATH_SECONDS = 0.12
+
+
+def count_rows(connection: Connection, its: Digest, *, most: int = PORTION + 1) -> int:
+    """How many deliveries and subscriptions a digest has, each counted up to ``most``."""
+    found = 0
+    for _, query in _hanging(its):
+        found += connection.execute(
+            select(func.count()).select_from(query.limit(most).subquery())
+        ).scalar_one()
+    return found
+
+
+def empty_and_remove(
+    database: Database,
+    slug: str,
+    *,
+    progress: Callable[[int], None] = lambda _done: None,
+    portion: int = PORTION,
+) -> int:
+    """Remove a digest, a transaction for each portion; return how many rows went before it did.
+
+    ``progress`` is told how many did, and may raise to stop between two: what is left stays, and the same
+    again goes on. One that is not there any more is done.
+    """
+    done = 0
+    while True:
+        with database.write() as connection:
+            its = find_digest(connection, slug, lock=True)
+            if its is None:
+                return done
+            gone = _take(connection, its, portion)
+            if not gone:
+                remove_digest(connection, slug, force=True)
+                return done
+        done += gone
+        progress(done)
+        time.sleep(BREATH_SECONDS if database.is_sqlite else 0)
+
+
+def _take(connection: Connection, its: Digest, portion: int) -> int:
+    for table, query in _hanging(its):
+        some = query.limit(portion).scalar_subquery()
+        gone = connection.execute(delete(table).where(table.c.id.in_(some))).rowcount
+        if gone:
+            return gone
+    return 0
+
+
+def _hanging(its: Digest) -> list[tuple[Table, Select[int]]]:
+    """Its deliveries first: each refers to a subscription."""
+    mine = select(edition.c.id).where(edition.c.digest_id == its.id)
+    return [
+        (delivery, select(delivery.c.id).where(delivery.c.edition_id.in_(mine))),
+        (subscription, select(subscription.c.id).where(subscription.c.digest_id == its.id)),
+    ]
