@@ -65,6 +65,23 @@ def pytest_configure() -> None:
         raise pytest.UsageError(f"labelcast was imported from {labelcast.__file__}, not from {wanted}")
 
 
+# They take longest: begun first, none of them is what all wait for in the end.
+LONGEST = (
+    "_in_browser",
+    "feeds_trials",
+    "feeds_walk",
+    "feeds_discreet",
+    "sending_",
+    "web_attacks",
+    "publishing_s3",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first."""
+    items.sort(key=lambda item: not any(name in item.path.name for name in LONGEST))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Under LABELCAST_TEST_NO_SKIPS a skip is a failure, unless skips_allowed.txt has its reason."""

@@ -11,6 +11,7 @@ from tests.stage import Stage, serving
 from tests.walking import ADDRESSES, MORE, NO_PAGES, Page, page_routes, pages, visitors
 
 MOST_BYTES = 100_000
+PARTS = 4
 # What is expected of a page that answers with an error, by its name.
 STATUS = {"missing": 404, "no-link": 404, "admin-missing": 404}
 # Rings around what has the focus, for all that can have it; one that is behind a fold has none.
@@ -72,10 +73,12 @@ def test_every_page_has_its_pictures_and_is_shown(checkout: Path, stage: Stage) 
     assert shown == document(pages(stage)), "write it anew: ./run screens"
 
 
-def test_every_page_is_sound(browser: Any, stage: Stage, axe: str) -> None:
+# In parts, for it takes long: other tests can run beside it to the end.
+@pytest.mark.parametrize("part", range(PARTS))
+def test_every_page_is_sound(browser: Any, stage: Stage, axe: str, part: int) -> None:
     faults: list[object] = []
     with serving(stage.app) as address, visitors(browser, stage, address) as shown_in:
-        for page in pages(stage):
+        for page in pages(stage)[part::PARTS]:
             faults += [(page.name, *found) for found in _walk(shown_in(page), address, page, axe)]
     assert not faults, "\n".join(map(str, faults))
 

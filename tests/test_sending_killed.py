@@ -13,7 +13,7 @@ import pytest
 from tests.smtp_faults import Received, SmtpFaults
 from tests.stations import PATIENCE, OpenStation, Station
 
-READERS = 2000
+READERS = 1000
 KILLS = 10
 CONNECTIONS = 5
 

@@ -70,13 +70,7 @@ def visitor(browser: Any, site: str, token: str = "", **options: Any) -> Any:
     return context.new_page()
 
 
-def test_every_page_fits_is_dark_in_the_dark_and_has_no_faults_that_axe_finds(
-    browser: Any, admin: tuple[str, str, list[str]]
-) -> None:
-    axe = pytest.importorskip(
-        "axe_playwright_python.sync_playwright",
-        reason="axe is missing: pip install axe-playwright-python",
-    ).Axe()
+def test_every_page_fits_whatever_it_holds(browser: Any, admin: tuple[str, str, list[str]]) -> None:
     site, token, paths = admin
     faults: list[object] = []
     page = visitor(browser, site, token, color_scheme="dark")
@@ -94,8 +88,6 @@ def test_every_page_fits_is_dark_in_the_dark_and_has_no_faults_that_axe_finds(
             page.set_viewport_size({"width": width, "height": 800})
             wide = page.evaluate("document.documentElement.scrollWidth")
             faults.extend([(path, "wide", wide)] if wide > width else [])
-        found = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
-        faults.extend((path, one["id"], one["nodes"][0]["html"][:200]) for one in found)
     page.context.close()
     assert faults == []
     assert seen > 9

@@ -66,24 +66,13 @@ def test_every_page_fits_a_phone_and_is_dark_in_the_dark(browser: Any, site: str
         assert shown == f"rgb{tuple(bytes.fromhex(DARK.page[1:]))}"
 
 
-OWN = (
-    link("preferences", 1),
-    f"{link('preferences', 1)}/address",
-    link("unsubscribe", 1),
-    "/digests",
-    "/digests/weekly",
-    "/digests/weekly/2",
-)
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_of_a_readers_breaks_a_rule_of_accessibility(browser: Any, site: str, scheme: str) -> None:
+def test_what_a_form_is_answered_with_breaks_no_rule_of_accessibility(
+    browser: Any, site: str, scheme: str
+) -> None:
+    # All else a reader has is on the walk of all pages.
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is missing").Axe()
-    with opened(browser, site, OWN[0], color_scheme=scheme, bypass_csp=True) as page:
-        for path in OWN:
-            page.goto(site + path)
-            assert violations(axe, page) == [], path
-        page.goto(site + OWN[0])
+    with opened(browser, site, link("preferences", 1), color_scheme=scheme, bypass_csp=True) as page:
         page.fill("input[name=language]", "<b>")
         page.click("text=Save these choices")
         assert page.get_attribute("input[name=language]", "aria-invalid") == "true"
