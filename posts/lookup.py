@@ -21,15 +21,10 @@ _ALIASES = select(label_alias.c.key, label_alias.c.slug, label_alias.c.label_id,
 # Made once: putting a statement together takes longer than running it.
 _KEYS: BindParameter[str] = bindparam("keys", expanding=True)
 _SLUGS: BindParameter[str] = bindparam("slugs", expanding=True)
-_IS_ALIASED = or_(label_alias.c.key.in_(_KEYS), label_alias.c.slug.in_(_SLUGS))
-_ALIASES_NAMED = _ALIASES.where(_IS_ALIASED)
-_LABELS_NAMED = _LABELS.where(
-    or_(
-        label.c.key.in_(_KEYS),
-        label.c.slug.in_(_SLUGS),
-        label.c.id.in_(select(label_alias.c.label_id).where(_IS_ALIASED)),
-    )
-)
+_ALIASES_NAMED = _ALIASES.where(or_(label_alias.c.key.in_(_KEYS), label_alias.c.slug.in_(_SLUGS)))
+# With those that aliases lead to in the same query, PostgreSQL would go through all labels.
+_LABELS_NAMED = _LABELS.where(or_(label.c.key.in_(_KEYS), label.c.slug.in_(_SLUGS)))
+_LABELS_NUMBERED = _LABELS.where(label.c.id.in_(bindparam("ids", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +114,12 @@ def load_labels(connection: Connection, names: Iterable[str] | None = None) -> L
         "keys": sorted({label_key(name) for name in wanted}),
         "slugs": sorted({slug for name in wanted for slug in _slugs(name)}),
     }
-    return _index(
-        connection.execute(_LABELS_NAMED, leading).all(), connection.execute(_ALIASES_NAMED, leading).all()
-    )
+    found = [*connection.execute(_LABELS_NAMED, leading)]
+    aliases = connection.execute(_ALIASES_NAMED, leading).all()
+    further = {row.label_id for row in aliases if row.label_id} - {row.id for row in found}
+    if further:
+        found += connection.execute(_LABELS_NUMBERED, {"ids": sorted(further)})
+    return _index(found, aliases)
 
 
 def _index(labels: Sequence[Row[*tuple[Any, ...]]], aliases: Sequence[Row[*tuple[Any, ...]]]) -> LabelIndex:
