@@ -29,24 +29,41 @@ class Offered:
     has_others: bool = False
 
 
-def offered_labels(
-    connection: Connection, its: Digest, *, listed_only: bool = False, is_alone: bool = True
-) -> Offered:
-    """The labels that may be chosen: those that the digest's rule is a list of, else those with most posts.
+def offered_labels(connection: Connection, its: Digest) -> Offered:
+    """The labels to choose from: those that the digest's rule is a list of, else those with most posts."""
+    return offered_of_each(connection, [its])[0]
 
-    ``listed_only``: just the former. A digest that ``is_alone`` on its page shows more of the latter.
-    """
-    rule = parse(its.rule)
+
+def offered_of_each(
+    connection: Connection, digests: Sequence[Digest], *, listed_only: bool = False
+) -> list[Offered]:
+    """The same of each digest on a page; ``listed_only``: just the labels that a rule is a list of."""
+    rules = [parse(its.rule) for its in digests]
+    lists = [_listed(rule) for rule in rules]
+    known = known_labels(connection, (name for names in lists for name in names or ()))
+    found = []
+    for rule, names in zip(rules, lists, strict=True):
+        if names is None:
+            most = MOST_LABELS if len(digests) == 1 else MOST_OF_EACH
+            found.append(Offered() if listed_only else _most_used(connection, rule, most))
+        else:
+            # Nobody is to hear of a label that only stands on what is private or still to come.
+            there = [known[name] for name in names if name in known and known[name].is_met]
+            found.append(Offered(there if len(names) > 1 else ()))
+    return found
+
+
+def _listed(rule: Rule) -> list[str] | None:
+    """The names that a rule is a list of; None where it is another."""
     parts = rule.rules if isinstance(rule, Or) else (rule,)
     names = [part.name for part in parts if isinstance(part, HasLabel)]
-    if len(names) == len(parts):
-        # Nobody is to hear of a label that only stands on what is private or still to come.
-        known = known_labels(connection, names).values()
-        return Offered([label for label in known if label.is_met] if len(names) > 1 else ())
-    if listed_only:
-        return Offered()
+    return names if len(names) == len(parts) else None
+
+
+def _most_used(connection: Connection, rule: Rule, most: int) -> Offered:
     there = counted(connection).labels
-    most = MOST_LABELS if is_alone or len(there) <= MOST_LABELS else MOST_OF_EACH
+    if len(there) <= MOST_LABELS:
+        most = MOST_LABELS
     first = nlargest(most + len(rule_labels(rule)), there, key=lambda label: label.posts)
     able = (label for label in first if can_be_in(rule, label))
     return Offered(list(islice(able, most)), len(there) > most)

@@ -16,7 +16,7 @@ from posts.rules import parse
 from web.forms import Form
 from web.links import Links
 from web.readers.choices import Choices, zone_choices
-from web.readers.offers import Offered, by_name, digests_with, known_labels, offered_labels
+from web.readers.offers import Offered, by_name, digests_with, known_labels, offered_of_each
 from web.readers.sought import LONGEST_SOUGHT, Sought, seek
 
 if TYPE_CHECKING:
@@ -123,6 +123,7 @@ def signup_form(
     slugs = [its.slug for its in found]
     chosen = typed(fields, "digest")
     chosen = chosen if chosen in slugs else slugs[0]
+    offers = offered_of_each(connection, found, listed_only=not whole)
     return SignupForm(
         action=f"{links.root}/subscribe{'/frame' if framed else ''}",
         more=f"{links.root}/subscribe{asked.query}",
@@ -130,13 +131,13 @@ def signup_form(
             _offer(
                 connection,
                 its,
-                offered_labels(connection, its, listed_only=not whole, is_alone=len(found) == 1),
+                offered,
                 asked,
                 posted=posted,
                 sought=sought if its.slug == chosen else None,
                 whole=whole,
             )
-            for its in found
+            for its, offered in zip(found, offers, strict=True)
         ],
         chosen=chosen,
         zones=zone_choices(zone_names() if whole else zones, zone),
