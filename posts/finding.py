@@ -223,6 +223,12 @@ class _Asked:
         if found and (wanted.shelf is Shelf.HIDDEN or (self._is_found_once and len(found) > 1)):
             # Few are hidden.
             found = [Branch(None, rule)]
+        plain = [one.label_id for one in found if one.label_id is not None and one.rest == All()]
+        if not is_ordered and wanted.shelf is None and len(found) == len(plain) > 1:
+            # To count them the labels need not be told apart.
+            tie = post_label.alias("tie")
+            walk = _Walk(tie.c.post_id, tie.c.published, tie, (tie.c.label_id.in_(plain),))
+            return [self._narrowed(walk, All(), index).distinct()]
         return [
             self._narrowed(walk, branch.rest, index)
             for branch in found
