@@ -236,7 +236,7 @@ def measured(path: Path, form: str) -> tuple[str, int]:
 
 
 BODY = "<p>Some words of a post, and a link &amp; more.</p>\n" * 1200
-SIZES = 1500
+SIZES = often(600)
 
 
 def _export(path: Path) -> None:
@@ -263,15 +263,15 @@ def _lines(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("form", "write"), [("blogger", _export), ("feed", _feed), ("jsonl", _lines)])
-def test_a_hundred_megabytes_are_read_in_little_memory(tmp_path: Path, form: str, write: object) -> None:
+def test_tens_of_megabytes_are_read_in_little_memory(tmp_path: Path, form: str, write: object) -> None:
     path = tmp_path / "large"
     assert callable(write)
     write(path)
-    assert path.stat().st_size > 90 << 20
+    assert path.stat().st_size > 35 << 20
     count, grown = measured(path, form)
     path.unlink()
     assert count == str(SIZES)
-    assert grown < 64
+    assert grown < 16
 
 
 def test_an_attack_takes_no_memory(tmp_path: Path) -> None:
