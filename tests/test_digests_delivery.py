@@ -171,7 +171,7 @@ def fill(database: Database, readers: int) -> None:
             ],
         )
         # As PostgreSQL does by itself within a minute; without it, it plans as for a handful of rows.
-        if not database.is_sqlite and readers > 1000:
+        if not database.is_sqlite and readers > 500:
             connection.execute(text("ANALYZE"))
 
 
