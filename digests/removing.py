@@ -9,7 +9,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection, Select, Table, delete, func, select
 
 from database import Database
-from digests.model import Digest, delivery, edition
+from digests.model import IS_UNSENT, UNSENT, Digest, delivery, edition
 from digests.store import find_digest, remove_digest
 from subscribers.model import subscription
 
@@ -31,7 +31,7 @@ def count_rows(connection: Connection, its: Digest, *, most: int = PORTION + 1) 
 
 def empty_and_remove(
     database: Database,
-    slug: str,
+    its: Digest,
     *,
     progress: Callable[[int], None] = lambda _done: None,
     portion: int = PORTION,
@@ -39,17 +39,18 @@ def empty_and_remove(
     """Remove a digest, a transaction for each portion; return how many rows went before it did.
 
     ``progress`` is told how many did, and may raise to stop between two: what is left stays, and the same
-    again goes on. One that is not there any more is done.
+    again goes on. One that is not there any more is done, also where another has its slug by now.
     """
     done = 0
     while True:
         with database.write() as connection:
-            its = find_digest(connection, slug, lock=True)
-            if its is None:
+            found = find_digest(connection, its.slug, lock=True)
+            # SQLite gives numbers again.
+            if found is None or (found.id, found.created_at) != (its.id, its.created_at):
                 return done
             gone = _take(connection, its, portion)
             if not gone:
-                remove_digest(connection, slug, force=True)
+                remove_digest(connection, its.slug, force=True)
                 return done
         done += gone
         progress(done)
@@ -57,7 +58,9 @@ def empty_and_remove(
 
 
 def _take(connection: Connection, its: Digest, portion: int) -> int:
-    for table, query in _hanging(its):
+    # What waits goes before all else, so that it is mailed no more.
+    waiting = _deliveries(its).where(IS_UNSENT, delivery.c.state.in_(UNSENT))
+    for table, query in [(delivery, waiting), *_hanging(its)]:
         some = query.limit(portion).scalar_subquery()
         gone = connection.execute(delete(table).where(table.c.id.in_(some))).rowcount
         if gone:
@@ -67,8 +70,12 @@ def _take(connection: Connection, its: Digest, portion: int) -> int:
 
 def _hanging(its: Digest) -> list[tuple[Table, Select[int]]]:
     """Its deliveries first: each refers to a subscription."""
-    mine = select(edition.c.id).where(edition.c.digest_id == its.id)
     return [
-        (delivery, select(delivery.c.id).where(delivery.c.edition_id.in_(mine))),
+        (delivery, _deliveries(its)),
         (subscription, select(subscription.c.id).where(subscription.c.digest_id == its.id)),
     ]
+
+
+def _deliveries(its: Digest) -> Select[int]:
+    mine = select(edition.c.id).where(edition.c.digest_id == its.id)
+    return select(delivery.c.id).where(delivery.c.edition_id.in_(mine))

@@ -12,11 +12,11 @@ from sqlalchemy import insert, select, update
 
 from database import Database
 from digests.cadence import Cadence, parse_at
-from digests.model import Digest, digest
+from digests.model import Digest, delivery, digest
 from digests.planning.calling import send_now
 from digests.planning.editions import Planner
 from digests.removing import count_rows, empty_and_remove
-from digests.store import add_digest, find_digest, get_digest
+from digests.store import add_digest, find_digest, get_digest, remove_digest
 from subscribers.model import subscriber, subscription
 from tests.admin_client import AdminClient, admin_client
 from tests.feeds_blog import FeedsBlog, post
@@ -416,6 +416,7 @@ def test_a_digest_with_very_much_is_removed_by_a_job(
 
 def test_a_removal_that_was_stopped_goes_on_when_it_is_told_again(blog: FeedsBlog) -> None:
     told: list[int] = []
+    its = _kept(blog)
 
     def stopping(done: int) -> None:
         told.append(done)
@@ -423,13 +424,45 @@ def test_a_removal_that_was_stopped_goes_on_when_it_is_told_again(blog: FeedsBlo
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        empty_and_remove(blog.database, "weekly", progress=stopping, portion=1)
+        empty_and_remove(blog.database, its, progress=stopping, portion=1)
     with blog.database.read() as connection:
         assert len(connection.execute(select(subscription.c.id)).all()) == 1
-    assert empty_and_remove(blog.database, "weekly", portion=1) == 1
-    assert empty_and_remove(blog.database, "weekly") == 0
+    assert empty_and_remove(blog.database, its, portion=1) == 1
+    assert empty_and_remove(blog.database, its) == 0
     with blog.database.read() as connection:
         assert find_digest(connection, "weekly") is None
+
+
+def test_one_that_is_made_anew_meanwhile_at_its_address_stays(blog: FeedsBlog) -> None:
+    def anew(_done: int) -> None:
+        with blog.database.write() as connection:
+            remove_digest(connection, "weekly", force=True)
+            made = add_digest(connection, "weekly", rule="all", now=NOW)
+        _reader(blog.database, 9, made)
+
+    assert empty_and_remove(blog.database, _kept(blog), progress=anew, portion=1) == 1
+    with blog.database.read() as connection:
+        assert find_digest(connection, "weekly") is not None
+        assert len(connection.execute(select(subscription.c.id)).all()) == 1
+
+
+def test_what_waits_to_be_mailed_goes_first(blog: FeedsBlog) -> None:
+    blog.store_all([replace(post(1), published=NOW - HOUR)])
+    with blog.database.write() as connection:
+        send_now(connection, "weekly", last=None, now=NOW + HOUR)
+    Planner(blog.database, mail_domain="example.org").plan(NOW + HOUR)
+    with blog.database.write() as connection:
+        ids = connection.execute(select(delivery.c.id).order_by(delivery.c.id)).scalars().all()
+        connection.execute(update(delivery).where(delivery.c.id != ids[-1]).values(state="sent"))
+    left: list[set[int]] = []
+
+    def look(_done: int) -> None:
+        with blog.database.read() as connection:
+            left.append(set(connection.execute(select(delivery.c.id)).scalars()))
+
+    empty_and_remove(blog.database, _kept(blog), progress=look, portion=1)
+    assert len(ids) > 1
+    assert left[0] == set(ids[:-1])
 
 
 @pytest.mark.parametrize("path", ["", "/edit", "/pause", "/send", "/remove", "/preview", "/preview/mail"])

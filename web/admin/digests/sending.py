@@ -161,7 +161,7 @@ class DigestSendingPages:
 
     def _begin_removing(self, visit: Visit, its: Digest) -> Done:
         def work(progress: Progress) -> Mapping[str, int]:
-            return {"removed": empty_and_remove(self.frame.database, its.slug, progress=progress)}
+            return {"removed": empty_and_remove(self.frame.database, its, progress=progress)}
 
         def also(connection: Connection) -> None:
             # What is being taken apart is mailed to nobody.
