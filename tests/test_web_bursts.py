@@ -1,4 +1,4 @@
-"""Hundreds of sign-ups for one address at once: one mail, whatever of two applications takes them."""
+"""A thousand sign-ups for one address at once: one mail, whatever of two applications takes them."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,7 +18,7 @@ from web.readers.readerlinks import ReaderLinks
 from web.readers.signup import Signup
 from web.readers.signuplimits import Allowed, SignupLimits
 
-TIMES = {"unknown": often(400), "reader": often(100)}
+TIMES = {"unknown": 1000, "reader": often(200)}
 # Who was asked is known to both; who was told that they get it already, to the one that told them.
 MAILS = {"unknown": 1, "reader": 2}
 # The ways in, and what is sent beside an address.
@@ -40,7 +40,7 @@ def other_of(desk: Desk) -> Desk:
 
 
 @pytest.mark.parametrize("standing", ["unknown", "reader"])
-def test_hundreds_of_sign_ups_in_two_applications_are_one_mail_or_one_of_each(
+def test_a_thousand_sign_ups_in_two_applications_are_one_mail_or_one_of_each(
     feed_blog: FeedsBlog, standing: str
 ) -> None:
     desk = desk_of(feed_blog, Allowed(3, 0, 0))
