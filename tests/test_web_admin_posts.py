@@ -247,7 +247,7 @@ def test_one_post_with_all_that_is_stored_and_nothing_of_it_acts(sqlite_feed_blo
 
 CHANGES = st.tuples(
     st.sampled_from(list(Deed)),
-    st.sampled_from(["a", "B", "c", "secret", "new", "hush"]),
+    st.sampled_from(["a", "B", "c", "secret", "new", "hush", "Late Bee"]),
     st.sets(st.integers(1, 12), min_size=1),
 )
 
@@ -270,6 +270,7 @@ def test_what_is_foreseen_is_what_happens(
             # Of labels that only come to be.
             ("fresh", "NEW or not a", False),
             ("closed", "hush and a", True),
+            ("bees", "late-bee or b", False),
         )
         for slug, rule, private in rules:
             add_feed(connection, slug=slug, rule=parse(rule), now=START, is_private=private)
@@ -312,6 +313,7 @@ def shown(connection: Connection) -> dict[str, set[int]]:
     """Which posts each feed shows."""
     rules = {"a": "a", "b": "b", "c": "c", "secret": "secret", "some (feed)": "a and not b"}
     rules |= {"new": "new", "hush": "hush", "fresh (feed)": "NEW or not a"}
+    rules |= {"Late Bee": '"Late Bee"', "bees (feed)": "late-bee or b"}
     found = {
         name: set(find_ids(connection, Wanted(rule=parse(rule), shelf=Shelf.LIVE)))
         for name, rule in rules.items()

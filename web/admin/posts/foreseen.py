@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from feeds.meant import Meant, MeantFeed, meant_feeds
 from posts.bits import matching
-from posts.labels import clean_name, label_key
+from posts.labels import clean_name, label_key, slugify
 from posts.lookup import LabelIndex, load_labels
 from posts.model import Label
 from posts.querying import simplify
@@ -122,7 +122,15 @@ def _meant(connection: Connection, name: str) -> tuple[Label | None, bool]:
         return None, False
     index, key = load_labels(connection, [name]), label_key(name)
     found = index.by_key.get(key) or index.old_keys.get(key)
-    return (found, False) if found else (Label(0, clean_name(name), "", "", 0, _NEVER), True)
+    if found is not None:
+        return found, False
+
+    def is_taken(slug: str) -> bool:
+        there = load_labels(connection, [slug])
+        return slug in there.by_slug or slug in there.old_slugs
+
+    # A rule may have its address for its name.
+    return Label(0, clean_name(name), slugify(name, taken=is_taken), "", 0, _NEVER), True
 
 
 def _rules_then(meant: Meant, label: Label, *, is_new: bool) -> dict[str, Rule]:
@@ -131,8 +139,8 @@ def _rules_then(meant: Meant, label: Label, *, is_new: bool) -> dict[str, Rule]:
         return {feed.slug: feed.rule for feed in meant.naming({label.id})}
     index = meant.index
     by_key = {**index.by_key, label_key(label.name): label}
-    then = LabelIndex(by_key, index.by_slug, index.old_keys, index.old_slugs)
-    return {feed.slug: simplify(feed.written, then) for feed in meant.naming((), label.name)}
+    then = LabelIndex(by_key, {**index.by_slug, label.slug: label}, index.old_keys, index.old_slugs)
+    return {feed.slug: simplify(feed.written, then) for feed in meant.naming((), label.name, label.slug)}
 
 
 def _hidden(meant: Meant, then: Mapping[str, Rule], labelled: Mapping[str, int], everything: int) -> int:
