@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import event, insert, select, text
+from sqlalchemy import event, insert, select
 
 from database import Database, DatabaseUnavailable
 from digests.deliveries import list_deliveries
@@ -170,9 +170,6 @@ def fill(database: Database, readers: int) -> None:
                 for n in numbers
             ],
         )
-        # As PostgreSQL does by itself within a minute; without it, it plans as for a handful of rows.
-        if not database.is_sqlite and readers > 500:
-            connection.execute(text("ANALYZE"))
 
 
 def ledger_of(database: Database, *, resend: bool = True, limits: Limits = UNLIMITED) -> Ledger:
