@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from digests.store import add_digest
 from outbox.model import notice
+from posts.curation import rename_label
 from posts.labels import label_key
 from posts.model import Label, PostState
 from posts.rules import All, And, HasLabel, Not, Or, Rule, matches
@@ -61,6 +62,12 @@ def chosen(prefs: Reading) -> tuple[str, ...]:
 
 def save(prefs: Reading, **changes: Any) -> Any:
     return prefs.client.post(HERE, data=CHOICES | changes)
+
+
+def signing_up(prefs: Reading) -> TestClient:
+    links = ReaderLinks(signer=SIGNER, salt=salt, now=lambda: NOW)
+    app = web_app(prefs.blog, reader_links=links, signup=Signup(SignupLimits(Allowed(0, 0, 0))))
+    return TestClient(app, client=("192.0.2.7", 50000))
 
 
 def boxes(page: str) -> Mapping[str, bool]:
@@ -132,9 +139,7 @@ def test_what_a_rule_shuts_out_is_not_offered(prefs: Reading) -> None:
 
 
 def test_who_signs_up_names_labels_too(prefs: Reading) -> None:
-    links = ReaderLinks(signer=SIGNER, salt=salt, now=lambda: NOW)
-    app = web_app(prefs.blog, reader_links=links, signup=Signup(SignupLimits(Allowed(0, 0, 0))))
-    client = TestClient(app, client=("192.0.2.7", 50000))
+    client = signing_up(prefs)
     (its,) = list(tree(client.get("/subscribe").text).xpath("//input[@name='digest']/@value"))
     fields = {"email": "ann@example.org", "digest": its, f"label-{its}": ["mek"]}
     asked = client.post("/subscribe", data=fields | {f"more-{its}": "bee"})
@@ -149,6 +154,40 @@ def test_who_signs_up_names_labels_too(prefs: Reading) -> None:
     snippet = client.get("/subscribe/embed?label=mek&more=bees,bee").text
     assert boxes(snippet) == {"bees": True, "beetles": False, "iran": False, "mek": True}
     assert 'name="label" value="bees"' in tree(snippet).xpath("//textarea")[1].text
+
+
+def test_a_form_from_before_a_label_was_renamed_means_it_still(prefs: Reading) -> None:
+    client = signing_up(prefs)
+    (its,) = list(tree(client.get("/subscribe").text).xpath("//input[@name='digest']/@value"))
+    with prefs.database.write() as connection:
+        rename_label(connection, "beetles", "Coleoptera", now=NOW)
+    answer = save(prefs, which="some", label=["beetles", "iran"], at="8 h")
+    assert boxes(answer.text) == {"coleoptera": True, "iran": True, "mek": False}
+    assert save(prefs, which="some", label=["beetles", "iran"]).status_code == 200
+    assert chosen(prefs) == ("coleoptera", "iran")
+    fields = {"email": "ann@example.org", "digest": its, "label": "beetles"}
+    assert boxes(client.post("/subscribe", data=fields | {"email": ""}).text)["coleoptera"]
+    assert client.post("/subscribe", data=fields).status_code == 200
+    with prefs.database.read() as connection:
+        (payload,) = connection.execute(select(notice.c.payload)).scalars()
+    assert payload["choices"]["labels"] == ["coleoptera"]
+
+
+def test_nobody_learns_what_a_label_was_called_before_a_post_had_it(prefs: Reading) -> None:
+    prefs.blog.store(20, "Hushed", state=PostState.DRAFT)
+    with prefs.database.write() as connection:
+        rename_label(connection, "Hushed", "Wool", now=NOW)
+    prefs.blog.store(21, "Wool")
+    client = signing_up(prefs)
+    for page in (
+        client.get("/subscribe?label=hushed"),
+        client.get("/subscribe/embed?more=hushed"),
+        save(prefs, more="hushed"),
+        save(prefs, which="some", label=["hushed"]),
+    ):
+        assert "wool" not in boxes(page.text)
+    assert chosen(prefs) == ()
+    assert save(prefs, more="wool").status_code == 200
 
 
 @given(RULES, st.sampled_from("abcd"))

@@ -1,6 +1,6 @@
 """What readers may choose of a digest: the labels that are offered, and which digests a label is in."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
 from itertools import islice
@@ -40,7 +40,7 @@ def offered_of_each(
     """The same of each digest on a page; ``listed_only``: just the labels that a rule is a list of."""
     rules = [parse(its.rule) for its in digests]
     lists = [_listed(rule) for rule in rules]
-    known = known_labels(connection, (name for names in lists for name in names or ()))
+    known = known_labels(connection, (name for names in lists for name in names or ()), by_any_name=True)
     found = []
     for rule, names in zip(rules, lists, strict=True):
         if names is None:
@@ -69,12 +69,25 @@ def _most_used(connection: Connection, rule: Rule, most: int) -> Offered:
     return Offered(list(islice(able, most)), len(there) > most)
 
 
-def known_labels(connection: Connection, names: Iterable[str]) -> dict[str, Label]:
-    """The labels at these addresses or of these names, now or once, by what was asked for."""
+def known_labels(
+    connection: Connection, names: Iterable[str], *, by_any_name: bool = False
+) -> dict[str, Label]:
+    """The labels at these addresses or of these names, now or once, by what was asked for.
+
+    Only what anybody may know of, for readers ask. ``by_any_name``: all, for what stands in rules or was
+    chosen; who shows them looks whether they are met.
+    """
     wanted = list(dict.fromkeys(names))
     index = load_labels(connection, wanted)
+    index = index if by_any_name else index.met()
     found = ((name, index.addressed(name)) for name in wanted)
     return {name: label for name, label in found if label is not None}
+
+
+def called_now(connection: Connection, slugs: Collection[str]) -> frozenset[str]:
+    """Labels' slugs as they are now, of a form that was made before; one that leads nowhere stays."""
+    known = known_labels(connection, slugs)
+    return frozenset(known[slug].slug if slug in known else slug for slug in slugs)
 
 
 def by_name(names: Mapping[str, str]) -> list[tuple[str, str]]:

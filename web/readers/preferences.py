@@ -16,7 +16,7 @@ from subscribers.subscribing import change
 from web.forms import MOST_FIELDS, first
 from web.readers.choices import Choices, read_choices, zone_choices
 from web.readers.joining import Joined, join, others_of
-from web.readers.offers import by_name, can_be_in, known_labels, offered_labels
+from web.readers.offers import by_name, called_now, can_be_in, known_labels, offered_labels
 from web.readers.readerlinks import Door, Doors, Posted, Told
 from web.readers.sought import LONGEST_SOUGHT, Sought, seek
 from web.readers.telling import Way, tell
@@ -71,6 +71,7 @@ class PreferencesPages:
         now, number = self.doors.links.now(), found.subscription.id
         offered = _offered(connection, found)
         asked, kept = Choices.posted(posted.form), Choices.kept(found, offered.chosen, now)
+        asked = replace(asked, labels=called_now(connection, asked.labels))
         sought = Sought()
         if offered.has_others and (typed := first(posted.form, "more")[:LONGEST_SOUGHT].strip()):
             sought = seek(connection, typed, parse(found.digest.rule))
@@ -186,7 +187,7 @@ class _Offered:
             return self
         rule = parse(found.digest.rule)
         known = known_labels(connection, sorted(further)[:MOST_FIELDS]).values()
-        able = {label.slug: label.name for label in known if label.is_met and can_be_in(rule, label)}
+        able = {label.slug: label.name for label in known if can_be_in(rule, label)}
         return replace(self, shown={**able, **self.shown})
 
 
@@ -195,6 +196,6 @@ def _offered(connection: Connection, found: Subscribed) -> _Offered:
     offered = offered_labels(connection, found.digest)
     shown = {label.slug: label.name for label in offered.labels}
     missed = [slug for slug in mine if slug not in shown]
-    known = known_labels(connection, missed)
+    known = known_labels(connection, missed, by_any_name=True)
     shown |= {slug: known[slug].name if slug in known else slug for slug in missed}
     return _Offered(shown, mine, offered.has_others)

@@ -150,12 +150,11 @@ class SignupPages:
         if its is None:
             return Ask(address, None, {}, wrong | {"digest": "Choose what you want to get."})
         sought = sought_labels(connection, form, its)
-        asked = posted_choices(form, its)
+        asked = posted_choices(connection, form, its)
         if sought.named:
             asked = asked.with_labels(label.slug for label in sought.named)
         # Any there is: one that was ticked on its own page is offered, however many there are.
-        known = known_labels(connection, sorted(asked.labels)).values()
-        offered = {label.slug for label in known if label.is_met}
+        offered = {label.slug for label in known_labels(connection, asked.labels).values()}
         choices, unfit = read_choices(asked, its, offered=offered, now=self.doors.links.now())
         # Nobody begins with a pause.
         choices.pop("paused_until", None)

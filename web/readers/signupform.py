@@ -16,7 +16,7 @@ from posts.rules import parse
 from web.forms import Form
 from web.links import Links
 from web.readers.choices import Choices, zone_choices
-from web.readers.offers import Offered, by_name, digests_with, known_labels, offered_of_each
+from web.readers.offers import Offered, by_name, called_now, digests_with, known_labels, offered_of_each
 from web.readers.sought import LONGEST_SOUGHT, Sought, seek
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Asked:
         """Its labels and digest, as far as they are there."""
         found = known_labels(connection, slugs[:MOST_ASKED]).values()
         is_there = bool(digest) and find_digest(connection, digest) is not None
-        return cls([label for label in found if label.is_met], digest if is_there else "")
+        return cls(list(found), digest if is_there else "")
 
     @property
     def query(self) -> str:
@@ -167,13 +167,16 @@ def signup_way(
     return form, form.more if form else None
 
 
-def posted_choices(form: Form, its: Digest) -> Choices:
-    """What was chosen of a digest; a field that is not there is the digest's own."""
+def posted_choices(connection: Connection, form: Form, its: Digest) -> Choices:
+    """What was chosen of a digest; a field that is not there is the digest's own.
+
+    A form that was made long ago, in another site's pages, says what labels were called then.
+    """
 
     def one(name: str, own: str) -> str:
         return typed(form, f"{name}-{its.slug}") or typed(form, name) or own
 
-    chosen = frozenset([*form.get(f"label-{its.slug}", ()), *form.get("label", ())])
+    chosen = called_now(connection, [*form.get(f"label-{its.slug}", ()), *form.get("label", ())])
     return _choices(its, chosen, one)
 
 
@@ -202,11 +205,11 @@ def _offer(
     if posted is None:
         choices = _choices(its, frozenset(label.slug for label in asked.labels), lambda _name, own: own)
     else:
-        choices = posted_choices(posted, its)
+        choices = posted_choices(connection, posted, its)
         if sought is not None and sought.named:
             choices = choices.with_labels(label.slug for label in sought.named)
     ticked = known_labels(connection, sorted(choices.labels)).values() if whole else ()
-    shown = {label.slug: label.name for label in (*offered.labels, *asked.labels, *ticked) if label.is_met}
+    shown = {label.slug: label.name for label in (*offered.labels, *asked.labels, *ticked)}
     found = sought.found if sought is not None else ()
     return Offer(
         its,

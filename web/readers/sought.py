@@ -44,7 +44,7 @@ def seek(connection: Connection, typed: str, rule: Rule | None = None) -> Sought
     known = {
         name: label
         for name, label in known_labels(connection, [whole, *names]).items()
-        if label.is_met and can_be_in(within, label)
+        if can_be_in(within, label)
     }
     if whole in known:
         return Sought([known[whole]])
