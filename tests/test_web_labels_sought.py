@@ -117,6 +117,13 @@ def test_what_no_name_holds_shows_what_looks_like_it(
     assert chosen(prefs) == ()
 
 
+def test_of_many_names_that_are_none_nothing_is_lost(prefs: Reading) -> None:
+    answer = save(prefs, more="uuu, vvv, iran, www, bee, zzz")
+    assert answer.status_code == 422
+    assert boxes(answer.text) == {"iran": True, "mek": False}
+    assert "Write what else you typed once more: bee, zzz" in answer.text
+
+
 def test_a_digest_of_listed_labels_takes_no_other(prefs: Reading) -> None:
     with prefs.database.write() as connection:
         add_digest(connection, "two", rule="MEK or iran", now=NOW)

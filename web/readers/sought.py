@@ -79,6 +79,9 @@ def _found(connection: Connection, names: Sequence[str], within: Rule) -> dict[s
 
 def _wrong(names: Sequence[str], *, is_found: bool) -> str:
     told = " or ".join(f"“{name}”" for name in names[:MOST_SOUGHT])
+    left = ", ".join(names[MOST_SOUGHT:])
+    # What was typed is not in the field again.
+    left = f" Write what else you typed once more: {left}" if left else ""
     if is_found:
-        return f"No label here is called {told}. Tick below what you meant."
-    return f"No label here is called {told}, or anything like it."
+        return f"No label here is called {told}. Tick below what you meant.{left}"
+    return f"No label here is called {told}, or anything like it.{left}"
