@@ -24,6 +24,7 @@ from subscribers.model import ConsentKind, address_change, consent
 from web.accounts.tokens import TokenScope, add_token, find_named
 from web.admin.posts.imports import SKIPS_KEPT
 from web.model import JobState, audit_entry, figure, job
+from web.operations.figures import Figures, counted_at
 
 __all__ = ["QUESTION", "TOKEN", "add_more", "make_publication", "render_editions"]
 
@@ -68,9 +69,13 @@ def _index(connection: Connection, _size: Size) -> None:
 def add_more(database: Database) -> None:
     """What a publication has besides, where it lacks that yet.
 
-    A token, imports with long reports, and asked just now: a question to a new reader, and one to a reader
-    who wants their mail elsewhere.
+    What the service counts each hour, a token, imports with long reports, and asked just now: a question to
+    a new reader, and one to a reader who wants their mail elsewhere.
     """
+    with database.read() as connection:
+        is_counted = counted_at(connection) is not None
+    if not is_counted:
+        Figures(database).count(datetime.now(UTC))
     with database.write() as connection:
         asked = {"kind": ConsentKind.ASKED, "at": datetime.now(UTC)}
         connection.execute(update(consent).where(consent.c.id == QUESTION).values(asked))
