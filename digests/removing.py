@@ -61,7 +61,8 @@ def _take(connection: Connection, its: Digest, portion: int) -> int:
     # What waits goes before all else, so that it is mailed no more.
     waiting = _deliveries(its).where(IS_UNSENT, delivery.c.state.in_(UNSENT))
     for table, query in [(delivery, waiting), *_hanging(its)]:
-        some = query.limit(portion).scalar_subquery()
+        # What is being sent or planned is left for later: of two that wait for each other's rows one fails.
+        some = query.limit(portion).with_for_update(of=table, skip_locked=True).scalar_subquery()
         gone = connection.execute(delete(table).where(table.c.id.in_(some))).rowcount
         if gone:
             return gone
