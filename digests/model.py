@@ -53,7 +53,8 @@ class Digest:
     holds for every reader who has not picked another of ``cadences``. ``content`` is ``full`` or ``summary``.
     It waits until it has ``min_posts``; how it shows them: ``Options``. ``introduction``, pinned at
     ``introduced_at``, stands in each reader's next edition. Since ``paused_at`` nothing comes due (None: it
-    does); ``send_at`` is the last instant that its publisher had it sent at, beside its slots.
+    does); ``send_at`` is the last instant that its publisher had it sent at, beside its slots. At
+    ``removed_at`` it was told to go, and goes in portions; it is paused for good then.
     """
 
     id: int
@@ -79,6 +80,7 @@ class Digest:
     introduction: str | None = None
     introduced_at: datetime | None = None
     paused_at: datetime | None = None
+    removed_at: datetime | None = None
     send_at: datetime | None = None
 
 
@@ -154,6 +156,8 @@ digest = Table(
     Column("call_after", BigInteger),
     # Its rhythm is another now: subscriptions of later subscribers than this have yet to lose their slot.
     Column("rearm_after", BigInteger),
+    # It was told to go, and goes in portions, for much hangs on it: none comes to read it any more.
+    Column("removed_at", UtcDateTime),
     CheckConstraint("cadence IN ('instant', 'daily', 'weekly', 'monthly')", name="cadence"),
 )
 

@@ -1,22 +1,68 @@
 """A digest with very much hanging on it is emptied in portions before it is removed.
 
 In one statement its deliveries and subscriptions would take a minute, in which nobody else writes to SQLite.
+Who removes one marks it; ticks take it apart, and a process that dies leaves the rest to the next.
 """
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 
-from sqlalchemy import Connection, Select, Table, delete, func, select
+from sqlalchemy import Connection, Select, Table, delete, func, select, update
 
 from database import Database
-from digests.model import IS_UNSENT, UNSENT, Digest, delivery, edition
-from digests.store import find_digest, remove_digest
+from digests.model import IS_UNSENT, UNSENT, Digest, delivery, digest, edition
+from digests.store import find_digest, list_digests, remove_digest
 from subscribers.model import subscription
 
 # So many rows go at once, in about a second; a digest with no more is removed at once.
 PORTION = 5_000
 # Who waits to write to SQLite looks every tenth of a second whether they may.
 BREATH_SECONDS = 0.12
+
+
+def remove_or_mark(connection: Connection, its: Digest, *, now: datetime) -> bool:
+    """Remove a digest with all that is its own; where that is much, mark it to go. Tell whether it is gone.
+
+    One that is marked is paused for good and offered to nobody. Once more changes nothing.
+    """
+    if its.removed_at is None and count_rows(connection, its) <= PORTION:
+        remove_digest(connection, its.slug, force=True)
+        return True
+    values = {"paused_at": its.paused_at or now, "removed_at": now}
+    none_comes = dict.fromkeys(("send_at", "call_after", "rearm_after"))
+    mine = update(digest).where(digest.c.id == its.id, digest.c.removed_at.is_(None))
+    connection.execute(mine.values(values | none_comes))
+    return False
+
+
+def has_removals(connection: Connection) -> bool:
+    """Whether a digest is marked to go."""
+    query = select(digest.c.id).where(digest.c.removed_at.is_not(None)).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def remove_marked(database: Database, *, stopping: Callable[[], bool] = lambda: False) -> list[Digest]:
+    """Take those apart that are marked to go, until told to stop; return which are gone."""
+
+    def look(_done: int) -> None:
+        if stopping():
+            raise _Stopped
+
+    with database.read() as connection:
+        marked = [its for its in list_digests(connection) if its.removed_at is not None]
+    gone = []
+    for its in marked:
+        try:
+            empty_and_remove(database, its, progress=look)
+        except _Stopped:
+            break
+        gone.append(its)
+    return gone
+
+
+class _Stopped(Exception):
+    """What is left stays for the next tick."""
 
 
 def count_rows(connection: Connection, its: Digest, *, most: int = PORTION + 1) -> int:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import Any, Unpack
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 
 from digests.cadence import At, Cadence, check_at, parse_at, zone_name
 from digests.model import Digest, digest, edition
@@ -34,10 +34,13 @@ from subscribers.model import CHANGED, SubscriptionState, subscription
 __all__ = [
     "DigestError",
     "add_digest",
+    "check_unread",
+    "count_subscriptions",
     "digest_at",
     "find_digest",
     "get_digest",
     "list_digests",
+    "offered_digests",
     "reader_cadence",
     "reader_rhythm",
     "remove_digest",
@@ -125,6 +128,11 @@ def list_digests(connection: Connection) -> list[Digest]:
     return [_digest(row) for row in connection.execute(select(digest).order_by(digest.c.slug))]
 
 
+def offered_digests(connection: Connection) -> list[Digest]:
+    """Those that a reader may come to read, by slug: all that are not being removed."""
+    return [its for its in list_digests(connection) if its.removed_at is None]
+
+
 def update_digest(
     connection: Connection,
     slug: str,
@@ -194,23 +202,33 @@ def count_editions(connection: Connection, its: Digest, *, most: int = 1000) -> 
     return number
 
 
+def check_unread(connection: Connection, its: Digest) -> None:
+    """Raise ``DigestError`` where readers are subscribed: nobody is lost by a slip of the hand."""
+    is_active = subscription.c.state == SubscriptionState.ACTIVE
+    active = count_subscriptions(connection, its, is_active)
+    if active:
+        raise DigestError(
+            f"digest {its.slug!r} has {active} subscription{'s' if active > 1 else ''}: "
+            "removing it ends them and forgets what was sent; say so with --force"
+        )
+
+
+def count_subscriptions(connection: Connection, its: Digest, *which: ColumnElement[bool]) -> int:
+    """How many subscriptions a digest has, of readers who left too."""
+    query = select(func.count()).where(subscription.c.digest_id == its.id, *which)
+    found: int = connection.execute(query).scalar_one()
+    return found
+
+
 def remove_digest(connection: Connection, slug: str, *, force: bool = False) -> int:
     """Remove a digest with its subscriptions, editions and ledger; return how many subscriptions it had.
 
-    Raises ``DigestError`` when there is none of that slug, or when readers are subscribed and ``force`` is
-    not set: nobody is lost by a slip of the hand.
+    Raises ``DigestError`` when there is none of that slug, or without ``force`` as ``check_unread`` does.
     """
     found = get_digest(connection, slug)
-    mine = subscription.c.digest_id == found.id
-    active = connection.execute(
-        select(func.count()).where(mine, subscription.c.state == SubscriptionState.ACTIVE)
-    ).scalar_one()
-    if active and not force:
-        raise DigestError(
-            f"digest {slug!r} has {active} subscription{'s' if active > 1 else ''}: "
-            "removing it ends them and forgets what was sent; say so with --force"
-        )
-    total: int = connection.execute(select(func.count()).where(mine)).scalar_one()
+    if not force:
+        check_unread(connection, found)
+    total = count_subscriptions(connection, found)
     connection.execute(delete(digest).where(digest.c.id == found.id))
     return total
 
@@ -232,7 +250,7 @@ def _changed_day(text: str | None, old: Digest, offered: Sequence[Cadence]) -> A
 def _values(its: Digest) -> dict[str, Any]:
     """The row's columns, but for its number and what only ``planning.calling`` sets."""
     values = {field.name: getattr(its, field.name) for field in fields(its)}
-    for name in ("id", "paused_at", "send_at"):
+    for name in ("id", "paused_at", "removed_at", "send_at"):
         del values[name]
     values["cadences"] = list(its.cadences)
     values["max_age_seconds"] = int(values.pop("max_age").total_seconds())
@@ -260,6 +278,7 @@ def _digest(row: Row[Any]) -> Digest:
         introduction=row.introduction,
         introduced_at=row.introduced_at,
         paused_at=row.paused_at,
+        removed_at=row.removed_at,
         send_at=row.send_at,
         **{name: getattr(row, name) for name in SHAPE},
     )

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from database import Database
 from digests.engine import Engine
 from digests.model import DeliveryState
+from digests.removing import has_removals, remove_marked
 from feeds.hubs.announcing import Announcer
 from feeds.readership import Readership
 from feeds.selection import changes
@@ -72,6 +73,7 @@ class Duties:
             Duty("editions", engine.has_unrendered, self._render),
             Duty("deliveries", engine.has_mail, self._deliver, waits_for=engine.waits_for),
             Duty("alerts", self._alerts.is_due, self._alerts.tell),
+            Duty("removals", self._has_removals, self._remove, is_long=True),
             Duty("figures", self._figures.is_due, self._figures.count, is_long=True),
             counting_readers(self._readership),
         ]
@@ -83,6 +85,14 @@ class Duties:
     def _release(self, now: datetime) -> str:
         with self._database.write() as connection:
             return f"{release_scheduled(connection, now=now)} scheduled posts are live"
+
+    def _has_removals(self, _now: datetime) -> bool:
+        with self._database.read() as connection:
+            return has_removals(connection)
+
+    def _remove(self, _now: datetime) -> str:
+        gone = remove_marked(self._database, stopping=self._stopping)
+        return f"{', '.join(its.slug for its in gone) or 'no digest yet'} removed"
 
     def _changes(self) -> str:
         with self._database.read() as connection:

@@ -1,6 +1,5 @@
 """The publisher's pages of digests: the list, one of them, made and changed, paused, sent now, removed."""
 
-import time
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,15 +14,15 @@ from digests.cadence import Cadence, parse_at
 from digests.model import Digest, delivery, digest
 from digests.planning.calling import send_now
 from digests.planning.editions import Planner
-from digests.removing import count_rows, empty_and_remove
-from digests.store import add_digest, find_digest, get_digest, remove_digest
+from digests.removing import count_rows, empty_and_remove, has_removals, remove_marked
+from digests.store import add_digest, find_digest, get_digest, offered_digests, remove_digest
 from subscribers.model import subscriber, subscription
 from tests.admin_client import AdminClient, admin_client
 from tests.feeds_blog import FeedsBlog, post
 from tests.web_client import tree
 from web.admin.digests.form import DigestForm, read
 from web.admin.digests.pages import A_PAGE
-from web.model import Role, audit_entry, job
+from web.model import Role, audit_entry
 
 NOW = datetime(2026, 3, 27, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -390,28 +389,33 @@ def test_a_digest_is_removed_once_its_address_was_typed(owner: AdminClient, blog
     assert _audit(blog) == ["digest.remove"]
 
 
-def test_a_digest_with_very_much_is_removed_by_a_job(
+def test_a_digest_with_very_much_goes_with_the_next_ticks(
     blog: FeedsBlog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     its = _kept(blog)
     with blog.database.read() as connection:
         assert count_rows(connection, its) == 3
-    monkeypatch.setattr("web.admin.digests.sending.PORTION", 2)
+        assert not has_removals(connection)
+    monkeypatch.setattr("digests.removing.PORTION", 2)
     owner = admin_client(blog, now=NOW)
-    assert owner.post("/digests/weekly/remove", {"slug": "weekly"}).status_code == 303
-    end = time.monotonic() + 30
+    for _ in range(2):
+        assert owner.post("/digests/weekly/remove", {"slug": "weekly"}).status_code == 303
+    assert "being removed" in owner.get("/digests/weekly").text
+    assert "being removed" in owner.get("/digests").text
+    # Nothing brings it back, and nobody comes to read it.
+    assert owner.post("/digests/weekly/resume", {}).status_code == 303
     with blog.database.read() as connection:
-        assert connection.execute(select(job.c.kind)).scalars().all() == ["digest.remove"]
-    while True:
-        with blog.database.read() as connection:
-            if connection.execute(select(job.c.state)).scalar_one() == "done":
-                break
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
+        kept = get_digest(connection, "weekly")
+        assert kept.paused_at == kept.removed_at == NOW
+        assert offered_digests(connection) == []
+        assert has_removals(connection)
+    assert remove_marked(blog.database, stopping=lambda: True) == []
+    assert [its.slug for its in remove_marked(blog.database)] == ["weekly"]
     with blog.database.read() as connection:
+        assert not has_removals(connection)
         assert find_digest(connection, "weekly") is None
         assert connection.execute(select(subscription.c.id)).all() == []
-    assert _audit(blog) == ["digest.remove"]
+    assert set(_audit(blog)) == {"digest.remove"}
 
 
 def test_a_removal_that_was_stopped_goes_on_when_it_is_told_again(blog: FeedsBlog) -> None:

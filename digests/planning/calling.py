@@ -49,12 +49,14 @@ def pause_digest(connection: Connection, slug: str, *, now: datetime) -> Digest:
 
 
 def resume_digest(connection: Connection, slug: str) -> Digest:
-    """Let a digest come due again; raises ``DigestError`` when there is none of that slug.
+    """Let a digest come due again; raises ``DigestError`` when there is none of that slug, or it is to go.
 
     Of the slots that went by, the last is sent late unless it is more than ``max_lateness`` ago; else it
     comes with the next. Either holds all that came since the pause began.
     """
     its = get_digest(connection, slug)
+    if its.removed_at is not None:
+        raise DigestError(f"digest {slug!r} is being removed: wait until it is gone, or add another")
     mine = update(digest).where(digest.c.id == its.id, digest.c.paused_at.is_not(None))
     connection.execute(mine.values(paused_at=None, call_after=0))
     return get_digest(connection, slug)

@@ -28,7 +28,7 @@ from labelcast.cli.digest_options import (
     warn_of_missing,
 )
 from labelcast.cli.opening import moment, opened
-from labelcast.cli.output import answer_json, answer_table, say
+from labelcast.cli.output import answer_json, answer_table, progress, say
 from labelcast.cli.rules import read_rule
 
 if TYPE_CHECKING:
@@ -130,10 +130,19 @@ def remove(
     force: Annotated[bool, typer.Option("--force", help="Also when readers are subscribed to it.")] = False,
 ) -> None:
     """Remove a digest. Its subscriptions and what is recorded of its mail go too."""
-    from digests.store import remove_digest
+    from digests.removing import empty_and_remove, remove_or_mark
+    from digests.store import check_unread, count_subscriptions, get_digest
 
-    with opened(context) as wiring, wiring.database.write() as connection:
-        ended = remove_digest(connection, slug, force=force)
+    with opened(context) as wiring:
+        with wiring.database.write() as connection:
+            its = get_digest(connection, slug)
+            if not force:
+                check_unread(connection, its)
+            ended = count_subscriptions(connection, its)
+            is_gone = remove_or_mark(connection, its, now=moment(None))
+        if not is_gone:
+            with progress("rows") as advance:
+                empty_and_remove(wiring.database, its, progress=advance)
     say(f"digest {slug}: removed, with {ended} subscriptions")
 
 

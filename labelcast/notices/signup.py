@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from digests.model import Digest
-from digests.store import list_digests
+from digests.store import offered_digests
 from labelcast.notices.press import NoticePress, address_in
 from labelcast.readers import suppression_salt
 from outbox.notices import Letter, Notice
@@ -39,7 +39,7 @@ class SignupMail:
         payload, now = its.payload, its.created_at
         if payload.get("over"):
             return None
-        found = next((one for one in list_digests(connection) if one.id == payload["digest"]), None)
+        found = next((one for one in offered_digests(connection) if one.id == payload["digest"]), None)
         if found is None:
             return None
         # Of two that ask for one address the second sees what the first did.

@@ -13,6 +13,7 @@ from digests.cadence import Cadence, next_slot
 from digests.model import Digest
 from digests.planning.calling import pause_digest, resume_digest
 from digests.planning.introducing import introduce
+from digests.removing import remove_or_mark
 from posts.rules import parse
 from subscribers.finding import Asked as AskedReaders
 from subscribers.finding import count_readers
@@ -172,17 +173,22 @@ def remove(
     *,
     force: Annotated[Literal["true", "false"], Query(description="Also if it has readers?")] = "false",
 ) -> Response:
-    """Remove a digest, with its subscriptions and what is recorded of its mail."""
+    """Remove a digest, with its subscriptions and what is recorded of its mail.
+
+    One with very much is mailed no more at once, and gone within minutes.
+    """
 
     def do(connection: Connection) -> Answer:
         known = _stored(connection, slug)
         require_match(caller, _document(caller, connection, known))
         try:
-            ended = store.remove_digest(connection, slug, force=force == "true")
+            if force != "true":
+                store.check_unread(connection, known)
         except store.DigestError as error:
             said = f"digest {slug}: readers are subscribed to it: say force=true to end that"
             raise Problem(409, said) from error
-        caller.record(connection, "digest.remove", slug, subscriptions=ended)
+        caller.record(connection, "digest.remove", slug, title=known.title)
+        remove_or_mark(connection, known, now=caller.now)
         return Answer(status=204)
 
     return act(caller, do)

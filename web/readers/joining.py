@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from digests.rhythm import describe_to_readers
-from digests.store import find_digest, list_digests, reader_rhythm
+from digests.store import find_digest, offered_digests, reader_rhythm
 from digests.subscribed import Subscribed, subscribed_of
 from subscribers.consent import record_consent
 from subscribers.model import SubscriberState
@@ -34,7 +34,7 @@ def others_of(connection: Connection, found: Subscribed) -> Sequence[Joined]:
     if found.subscriber.state is not SubscriberState.CONFIRMED:
         return ()
     held = {one.digest.slug for one in subscribed_of(connection, found.subscriber.id) if one.is_active}
-    others = [its for its in list_digests(connection) if its.slug not in held]
+    others = [its for its in offered_digests(connection) if its.slug not in held]
     others.sort(key=lambda its: its.title.casefold())
     return [Joined(its.slug, its.title, describe_to_readers(reader_rhythm(its))) for its in others[:MOST]]
 
@@ -47,7 +47,7 @@ def join(
     One they left comes as they chose it before. None when there is no such digest, or they get no mail.
     """
     its = find_digest(connection, slug)
-    if its is None or found.subscriber.state is not SubscriberState.CONFIRMED:
+    if its is None or its.removed_at is not None or found.subscriber.state is not SubscriberState.CONFIRMED:
         return None
     ids: dict[str, Any] = {"subscriber_id": found.subscriber.id, "digest_id": its.id}
     theirs = subscribed_of(connection, found.subscriber.id)

@@ -8,7 +8,7 @@ from itertools import islice
 from sqlalchemy import Connection
 
 from digests.model import Digest
-from digests.store import list_digests
+from digests.store import offered_digests
 from posts.counted import counted
 from posts.labels import label_key
 from posts.lookup import load_labels
@@ -116,7 +116,7 @@ def _may(rule: Rule, key: str, *, is_to_be: bool) -> bool:
 
 def digests_with(connection: Connection, wanted: Sequence[Label]) -> list[Digest]:
     """The digests that posts of each of these labels come in; all of them, where none is wanted."""
-    found = list_digests(connection)
+    found = offered_digests(connection)
     rules = {its.id: parse(its.rule) for its in found}
     keys = [label_key(label.name) for label in wanted]
     return [its for its in found if all(matches(rules[its.id], {key}) for key in keys)]

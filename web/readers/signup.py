@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from database import DatabaseUnavailable
 from digests.model import Digest
-from digests.store import list_digests
+from digests.store import offered_digests
 from outbox.notices import enqueue
 from subscribers.address import Address, AddressError, normalize
 from web.forms import Form, TooLarge, read_body, read_form
@@ -144,7 +144,7 @@ class SignupPages:
             wrong["email"] = (
                 f"This is no email address: {why}" if typed(form, "email") else "Type your address."
             )
-        offers = {its.slug: its for its in list_digests(connection)}
+        offers = {its.slug: its for its in offered_digests(connection)}
         slug = typed(form, "digest") or (next(iter(offers)) if len(offers) == 1 else "")
         its = offers.get(slug)
         if its is None:

@@ -232,3 +232,4 @@ def _digests() -> None:
     op.add_column("digest", sa.Column("send_at", UtcDateTime(), nullable=True))
     op.add_column("digest", sa.Column("call_after", sa.BigInteger(), nullable=True))
     op.add_column("digest", sa.Column("rearm_after", sa.BigInteger(), nullable=True))
+    op.add_column("digest", sa.Column("removed_at", UtcDateTime(), nullable=True))

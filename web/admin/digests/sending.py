@@ -1,6 +1,6 @@
 """A digest is paused, resumed, sent now and removed: what comes of it is told first, then done."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,11 @@ from digests.following import following
 from digests.model import Digest
 from digests.planning.calling import SentMeanwhile, pause_digest, resume_digest, send_now
 from digests.planning.estimating import estimate
-from digests.removing import PORTION, count_rows, empty_and_remove
+from digests.removing import remove_or_mark
 from digests.slots import coming
-from digests.store import DigestError, count_editions, find_digest, reader_rhythm, remove_digest
+from digests.store import DigestError, count_editions, find_digest, reader_rhythm
 from web.admin.digests.form import sentence
 from web.admin.frame import Done, Frame, Shown, Visit
-from web.admin.jobs import JobRuns, Plan, Progress
 from web.model import Role
 
 _NEVER = "never"
@@ -36,9 +35,7 @@ class DigestSendingPages:
             self._route("pause", self.ask_pause, self.pause),
             self.frame.route("/digests/{slug}/resume", None, self._does(self.resume)),
             self._route("send", self.ask_send, self.send),
-            self.frame.route(
-                "/digests/{slug}/remove", self._tells(self.ask_remove), self.remove, sees=Role.EDITOR
-            ),
+            self._route("remove", self.ask_remove, self.remove),
         ]
 
     def _route(
@@ -98,8 +95,11 @@ class DigestSendingPages:
         return Done(f"/digests/{its.slug}", f"{its.title} is paused.")
 
     def resume(self, visit: Visit, connection: Connection, its: Digest) -> Done:
-        """Let it come due again."""
-        resume_digest(connection, its.slug)
+        """Let it come due again, unless it is to go."""
+        try:
+            resume_digest(connection, its.slug)
+        except DigestError as error:
+            return Done(f"/digests/{its.slug}", sentence(str(error)))
         if its.paused_at is not None:
             visit.record(connection, "digest.resume", its.slug)
         return Done(f"/digests/{its.slug}", f"{its.title} comes again.")
@@ -146,44 +146,12 @@ class DigestSendingPages:
         told = {"digest": its, "readers": following(connection, its), "editions": editions, "wrong": wrong}
         return Shown("digest_remove.html", told, status)
 
-    def remove(self, visit: Visit) -> Shown | Done | Response:
-        """Remove it with all that is its own, once its address was typed; where that is much, by a job."""
-        with self.frame.database.read() as connection:
-            its = find_digest(connection, visit.path("slug"))
-            if its is None:
-                return self.frame.missing.nothing(visit.request)
-            if visit.one("slug") != its.slug:
-                wrong = f"Write {its.slug} to say that it is this one."
-                return self._before_removing(visit, connection, its, wrong, 422)
-            # So many go while its publisher waits.
-            is_small = count_rows(connection, its, most=PORTION + 1) <= PORTION
-        return self._does(self._remove_now)(visit) if is_small else self._begin_removing(visit, its)
-
-    def _begin_removing(self, visit: Visit, its: Digest) -> Done:
-        def work(progress: Progress) -> Mapping[str, int]:
-            return {"removed": empty_and_remove(self.frame.database, its, progress=progress)}
-
-        def also(connection: Connection) -> None:
-            # What is being taken apart is mailed to nobody.
-            pause_digest(connection, its.slug, now=visit.now)
-            visit.record(connection, "digest.remove", its.slug, title=its.title)
-
-        plan = Plan(
-            kind="digest.remove",
-            title=its.title,
-            actor=f"account:{visit.account.name}",
-            work=work,
-            expected=(DigestError,),
-            also=also,
-        )
-        try:
-            self.frame.jobs.begin(plan, now=visit.now)
-        except JobRuns as error:
-            return Done("/digests", f"{error.job.title} is being removed still: wait until it is gone.")
-        said = f"{its.title} is paused, and goes within minutes: it has much. If it stays, remove it again."
-        return Done("/digests", said)
-
-    def _remove_now(self, visit: Visit, connection: Connection, its: Digest) -> Done:
-        ended = remove_digest(connection, its.slug, force=True)
-        visit.record(connection, "digest.remove", its.slug, title=its.title, subscriptions=ended)
-        return Done("/digests", f"{its.title} is removed.")
+    def remove(self, visit: Visit, connection: Connection, its: Digest) -> Shown | Done:
+        """Remove it with all that is its own, once its address was typed; what is much goes by and by."""
+        if visit.one("slug") != its.slug:
+            wrong = f"Write {its.slug} to say that it is this one."
+            return self._before_removing(visit, connection, its, wrong, 422)
+        visit.record(connection, "digest.remove", its.slug, title=its.title)
+        if remove_or_mark(connection, its, now=visit.now):
+            return Done("/digests", f"{its.title} is removed.")
+        return Done("/digests", f"{its.title} is mailed no more, and goes within minutes: it has much.")
