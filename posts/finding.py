@@ -186,12 +186,16 @@ class _Asked:
         """Id and date of the posts, newest first; with ``newer_than`` oldest first."""
         forward = newer_than is not None
         walks = [
-            in_order(_beyond(query, older_than, newer_than), forward=forward).limit(limit)
+            _beyond(query, older_than, newer_than)
             for query in self._walks(is_ordered=not self._is_found_once)
         ]
         if len(walks) < 2:
-            return walks[0] if walks else None
-        together = self._together(walks)
+            return in_order(walks[0], forward=forward).limit(limit) if walks else None
+        if self.connection.dialect.name == "sqlite":
+            # It merges ranges that are in order as it goes, and ends with the last post that is wanted.
+            together = _merged(walks, forward=forward, limit=limit)
+        else:
+            together = self._together([in_order(one, forward=forward).limit(limit) for one in walks])
         return in_order(select(together.c.id, together.c.published), forward=forward).limit(limit)
 
     def some(self, limit: int) -> Select[int] | None:
@@ -284,3 +288,11 @@ def _beyond(query: Found, older_than: Cursor | None, newer_than: Cursor | None) 
     if newer_than is not None:
         query = query.where(place > place_of(newer_than))
     return query
+
+
+def _merged(walks: Sequence[Found], *, forward: bool, limit: int) -> Subquery:
+    """The first of what these find, each post once."""
+    every = union(*walks)
+    post_id, moment = every.selected_columns
+    order = (moment.asc(), post_id.asc()) if forward else (moment.desc(), post_id.desc())
+    return every.order_by(*order).limit(limit).subquery()
