@@ -8,7 +8,10 @@ from urllib.parse import urljoin
 import pytest
 from lxml import etree
 
+from feeds.configured import add_feed, remove_feed
+from posts.curation import delete_label, rename_label
 from posts.model import PostState
+from posts.rules import parse
 from tests.feeds_blog import FeedsBlog, post
 from tests.web_client import open_client, tree
 
@@ -192,6 +195,28 @@ def test_the_list_of_all_feeds_is_served(months: FeedsBlog) -> None:
     assert "https://blog.example/feeds/mek.atom" in addresses
     again = client.get("/feeds.opml", headers={"If-None-Match": answer.headers["etag"]})
     assert again.status_code == 304
+
+
+def test_the_list_of_all_feeds_follows_what_changes_them(months: FeedsBlog) -> None:
+    client = open_client(months)
+
+    def listed() -> set[str]:
+        listed = etree.fromstring(client.get("/feeds.opml").content).iter("outline")
+        return {str(outline.get("xmlUrl")).rpartition("/")[2] for outline in listed}
+
+    before = listed()
+    assert {"all.atom", "mek.atom", "iran.atom"} <= before
+    months.store_all([post(400, "New")])
+    assert "new.atom" in listed()
+    with months.database.write() as connection:
+        rename_label(connection, "New", "Newer", now=months.now)
+        add_feed(connection, slug="both", rule=parse("mek and iran"), now=months.now)
+    assert {"newer.atom", "both.atom"} <= listed()
+    assert "new.atom" not in listed()
+    with months.database.write() as connection:
+        remove_feed(connection, "both", now=months.now)
+        delete_label(connection, "Newer", now=months.now)
+    assert listed() == before
 
 
 @pytest.mark.parametrize(
