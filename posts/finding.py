@@ -30,7 +30,7 @@ from posts.model import PostState, post, post_label, post_override
 from posts.querying import Branch, branches, condition, live_size, simplify
 from posts.reading import labels_of
 from posts.rules import All, Rule, rule_labels
-from posts.search import has_words
+from posts.search import Condition, has_words
 from posts.selecting import Cursor, Found, in_order, place_of
 
 COUNTED_TO = 10_000
@@ -227,14 +227,15 @@ class _Asked:
         if found and (wanted.shelf is Shelf.HIDDEN or (self._is_found_once and len(found) > 1)):
             # Few are hidden.
             found = [Branch(None, rule)]
+        holds = has_words(self.connection, wanted.words) if wanted.words else None
         plain = [one.label_id for one in found if one.label_id is not None and one.rest == All()]
         if not is_ordered and wanted.shelf is None and len(found) == len(plain) > 1:
             # To count them the labels need not be told apart.
             tie = post_label.alias("tie")
             walk = _Walk(tie.c.post_id, tie.c.published, tie, (tie.c.label_id.in_(plain),))
-            return [self._narrowed(walk, All(), index).distinct()]
+            return [self._narrowed(walk, All(), index, holds).distinct()]
         return [
-            self._narrowed(walk, branch.rest, index)
+            self._narrowed(walk, branch.rest, index, holds)
             for branch in found
             for walk in self._ranges(branch, is_ordered=is_ordered)
         ]
@@ -264,14 +265,14 @@ class _Asked:
         is_there = post.c.state == states[0].value
         return [_Walk(tie.c.post_id, tie.c.published, source, (is_under, is_live, is_there))]
 
-    def _narrowed(self, walk: _Walk, rest: Rule, index: LabelIndex) -> Found:
+    def _narrowed(self, walk: _Walk, rest: Rule, index: LabelIndex, holds: Condition | None) -> Found:
         wanted, post_id, published = self.wanted, walk.post_id, walk.published
         query: Found = select(post_id.label("id"), published.label("published"))
         query = query.select_from(walk.source).where(*walk.within)
         if rest != All():
             query = query.where(condition(rest, index, post_id))
-        if wanted.words:
-            query = query.where(has_words(self.connection, wanted.words, post_id))
+        if holds is not None:
+            query = query.where(holds(post_id))
         if wanted.shelf is Shelf.DRAFT or wanted.shelf is Shelf.DELETED:
             query = query.where(~_IS_HIDDEN)
         for edge, is_from in ((wanted.since, True), (wanted.until, False)):

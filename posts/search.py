@@ -7,7 +7,7 @@ which of them are to be found.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import (
@@ -17,6 +17,7 @@ from sqlalchemy import (
     and_,
     column,
     exists,
+    false,
     func,
     literal,
     or_,
@@ -28,6 +29,7 @@ from sqlalchemy import (
 from posts.markup import text_of
 from posts.model import post
 from posts.revisions import batched
+from posts.together import among, written
 from posts.wording import is_letter_alone, words_of
 
 MAX_QUERY = 200
@@ -35,9 +37,13 @@ MAX_QUERY = 200
 MAX_TERMS = 20
 MAX_WORDS = 200_000
 """Characters of a post's words that are searched; more would not fit PostgreSQL's tsvector (1 MB)."""
+# Where words are in more posts than these, a walk from the newest on soon fills a page.
+_FEW = 500
 
 Term = tuple[str, ...]
 """Words that follow each other."""
+Condition = Callable[[ColumnElement[int]], ColumnElement[bool]]
+"""What is to hold of the post whose id a column holds."""
 
 _TERM = re.compile(r'(?P<minus>-*)(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))')
 _QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033", '"'))
@@ -122,15 +128,38 @@ def _holds(phrase: Term, part: Term) -> bool:
     return len(phrase) > len(part) and f" {' '.join(part)} " in f" {' '.join(phrase)} "
 
 
-def has_words(connection: Connection, query: str, post_id: ColumnElement[int]) -> ColumnElement[bool]:
-    """A query as a condition on a column that holds a post's id."""
+def has_words(connection: Connection, query: str) -> Condition:
+    """A query as a condition on a column that holds a post's id; ask anew in each transaction.
+
+    PostgreSQL does not know how seldom a seldom word is, and would walk all posts for it: there it is looked
+    up first, and where it is in few posts these are the condition.
+    """
     asked = read_query(query)
-    conditions = []
-    if asked.wanted:
-        conditions.append(_found(connection, asked.wanted, post_id, every=True))
-    if asked.unwanted:
-        conditions.append(~_found(connection, asked.unwanted, post_id, every=False))
-    return and_(true(), *conditions)
+    few = _few(connection, asked.wanted) if connection.dialect.name == "postgresql" else None
+
+    def condition(post_id: ColumnElement[int]) -> ColumnElement[bool]:
+        conditions = []
+        if few is not None:
+            conditions.append(among(connection, post_id, written(connection, few)) if few else false())
+        if few is None or any(len(term) > 1 for term in asked.wanted):
+            conditions += [_found(connection, asked.wanted, post_id, every=True)] if asked.wanted else []
+        if asked.unwanted:
+            conditions.append(~_found(connection, asked.unwanted, post_id, every=False))
+        return and_(true(), *conditions)
+
+    return condition
+
+
+def _few(connection: Connection, terms: Iterable[Term]) -> list[int] | None:
+    """The posts that hold every word of these terms; None where there are more than ``_FEW``."""
+    # What was planned for any word is slow for some: from here on each is planned for.
+    connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_custom_plan")
+    words = tuple(dict.fromkeys(word for term in terms for word in term))
+    if not words:
+        return None
+    query = select(_INDEX.c.post_id).where(_holds_words(words)).limit(_FEW + 1)
+    found = list(connection.execute(query).scalars())
+    return found if len(found) <= _FEW else None
 
 
 def _found(
@@ -150,13 +179,18 @@ def _matching(asked: str) -> Select[int]:
 
 
 def _holds_term(term: Term) -> ColumnElement[bool]:
-    from sqlalchemy.dialects.postgresql import TSQUERY  # noqa: PLC0415 # not where SQLite is the database
-
-    lexemes = " & ".join(f"'{word}'" for word in dict.fromkeys(term))
-    found: ColumnElement[bool] = _DOCUMENT.op("@@")(literal(lexemes, TSQUERY))
+    found = _holds_words(term)
     if len(term) == 1:
         return found
     return and_(found, func.strpos(_WORDS, f" {' '.join(term)} ") > 0)
+
+
+def _holds_words(words: Iterable[str]) -> ColumnElement[bool]:
+    from sqlalchemy.dialects.postgresql import TSQUERY  # noqa: PLC0415 # not where SQLite is the database
+
+    lexemes = " & ".join(f"'{word}'" for word in dict.fromkeys(words))
+    found: ColumnElement[bool] = _DOCUMENT.op("@@")(literal(lexemes, TSQUERY))
+    return found
 
 
 def index_texts(connection: Connection, texts: Mapping[int, tuple[str, str]]) -> None:

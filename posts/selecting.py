@@ -1,5 +1,6 @@
 """Which posts are asked for, as a statement: a rule, an author, words, and the dates they lie between."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -23,7 +24,7 @@ from posts.lookup import LabelIndex, load_labels
 from posts.model import PostState, post, post_label
 from posts.querying import Branch, branches, condition, live_size, simplify
 from posts.rules import All, Rule, rule_labels
-from posts.search import has_words
+from posts.search import Condition, has_words
 
 Ordering = Literal["published", "updated"]
 Range = tuple[datetime | None, datetime | None]
@@ -89,7 +90,7 @@ class Selection:
         With ``newer_than`` they come oldest first: those next to the cursor.
         """
         forward = newer_than is not None
-        selects = self._selects(older_than, newer_than)
+        selects = self._walks(self._branches(), older_than, newer_than)
         if not selects:
             return None
         if len(selects) > 1:
@@ -111,7 +112,7 @@ class Selection:
     def moments(self) -> Found | None:
         """Id and date of all the posts, in no order; None when there can be none."""
         many, found = self._plain(self._branches())
-        selects = [self._walk(branch, None, None) for branch in found]
+        selects = self._walks(found)
         if many:
             # To put together a statement of a hundred ranges takes longer than to look at these.
             tie = post_label.alias("tie")
@@ -121,9 +122,6 @@ class Selection:
             return selects[0] if selects else None
         together = union(*selects).subquery()
         return select(together.c.id, together.c.moment)
-
-    def _selects(self, older_than: Cursor | None, newer_than: Cursor | None) -> list[Found]:
-        return [self._walk(branch, older_than, newer_than) for branch in self._branches()]
 
     def _plain(self, found: list[Branch]) -> tuple[list[int], list[Branch]]:
         """The labels of which all live posts are meant, if they are many; and the other branches."""
@@ -140,7 +138,15 @@ class Selection:
             return [Branch(None, rule)] if branches(rule, self.index, size=lambda _: 1) else []
         return branches(rule, self.index, size=lambda label_id: live_size(self.connection, label_id))
 
-    def _walk(self, branch: Branch, older_than: Cursor | None, newer_than: Cursor | None) -> Found:
+    def _walks(
+        self, found: Sequence[Branch], older_than: Cursor | None = None, newer_than: Cursor | None = None
+    ) -> list[Found]:
+        holds = has_words(self.connection, self.scope.query) if found and self.scope.query else None
+        return [self._walk(branch, holds, older_than, newer_than) for branch in found]
+
+    def _walk(
+        self, branch: Branch, holds: Condition | None, older_than: Cursor | None, newer_than: Cursor | None
+    ) -> Found:
         source = self._source(branch)
         moment = source.published if self.ordering == "published" else post.c.updated
         query = select(source.post_id.label("id"), moment.label("moment")).where(source.is_shown)
@@ -148,8 +154,8 @@ class Selection:
             query = query.select_from(source.tie).join(post, post.c.id == source.post_id)
         if branch.rest != All():
             query = query.where(condition(branch.rest, self.index, source.post_id))
-        if self.scope.query:
-            query = query.where(has_words(self.connection, self.scope.query, source.post_id))
+        if holds is not None:
+            query = query.where(holds(source.post_id))
         query = _within(_within(query, source.published, self.published), post.c.updated, self.updated)
         place = tuple_(source.published, source.post_id)
         if older_than is not None:

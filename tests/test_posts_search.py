@@ -81,9 +81,15 @@ def test_the_canonical_form_is_its_own_and_means_the_same(typed: str) -> None:
 
 
 def found(connection: Connection, query: str) -> str:
-    """The uris of the posts with the words of a query."""
-    query_of = select(post.c.uri).where(has_words(connection, query, post.c.id)).order_by(post.c.uri)
-    return " ".join(connection.execute(query_of).scalars())
+    """The uris of the posts with the words of a query: the same whether these count as few or as many."""
+    answers = set()
+    for few in (0, 1, 500):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("posts.search._FEW", few)
+            query_of = select(post.c.uri).where(has_words(connection, query)(post.c.id))
+        answers.add(" ".join(connection.execute(query_of.order_by(post.c.uri)).scalars()))
+    (answer,) = answers
+    return answer
 
 
 @pytest.fixture
