@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from sqlalchemy import Connection, func, select, true
+from sqlalchemy import Connection, select
 
 from posts.curation import LabelError, must_find, plan_rename
 from posts.labels import label_key
 from posts.lookup import LabelIndex, load_labels
-from posts.model import Label, label_alias, post_label
+from posts.model import Label, label_alias
 from posts.privaterules import PrivateRules
 from posts.querying import NOTHING, simplify
 from posts.rules import All, And, HasLabel, Not, Or, Rule, rule_labels
@@ -180,8 +180,8 @@ def foresee(connection: Connection, change: Change, posts: ShownPosts | None = N
     mine = _mine(change)
     seen.learn(posts, hidden_then, mine)
     return Outlook(
-        posts=_count_ties(connection, change.label.id),
-        live=_count_ties(connection, change.label.id, only_live=True),
+        posts=posts.count_both(change.label.name, change.label.name),
+        live=posts.count(HasLabel(change.label.name)),
         both=posts.count_both(change.label.name, change.into.name) if change.into else 0,
         then=0 if change.kind is Kind.DELETE else posts.count(And((mine, Not(hidden_then))), private=True),
         addresses=_addresses(connection, change),
@@ -211,12 +211,6 @@ def visible_then(seen: Foresight, rule: Rule, hidden: Rule, *, private: bool = F
     """The posts that will be seen under a rule once all posts under ``hidden`` are private."""
     then = seen.after(rule)
     return Scope(then if private else And((then, Not(seen.after(hidden)))), private=True)
-
-
-def _count_ties(connection: Connection, label_id: int, *, only_live: bool = False) -> int:
-    query = select(func.count()).where(post_label.c.label_id == label_id)
-    query = query.where(post_label.c.live == true()) if only_live else query
-    return connection.execute(query).scalar_one()
 
 
 def _addresses(connection: Connection, change: Change) -> tuple[str, ...]:

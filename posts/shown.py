@@ -4,7 +4,9 @@ Only posts that have a label which some rule names are read. All others are alik
 them are under it or none.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
+from itertools import count
 
 from sqlalchemy import Connection, Text, cast, func, select
 
@@ -19,7 +21,7 @@ class ShownPosts:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._places: dict[int, int] = {}
+        self._places: defaultdict[int, int] = defaultdict(count().__next__)
         self._labelled: dict[str, int] = {}
         self._private_ids: set[int] | None = None
         self._live = self._private = 0
@@ -50,9 +52,8 @@ class ShownPosts:
         self._others.clear()
 
     def _bits(self, numbers: list[int]) -> int:
-        places = self._places
-        found = [places.setdefault(number, len(places)) for number in numbers]
-        return bits_of(found, len(places))
+        found = list(map(self._places.__getitem__, numbers))
+        return bits_of(found, len(self._places))
 
     def _privates(self) -> set[int]:
         if self._private_ids is None:

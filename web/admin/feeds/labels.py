@@ -82,14 +82,15 @@ class LabelPages:
 
     def _ask(self, visit: Visit, kind: Kind, to: str, *, is_stale: bool = False) -> Shown | Done | Response:
         with self.frame.database.read() as connection:
-            found = find_label(connection, visit.path("slug"))
+            found = find_label(connection, visit.path("slug"), counted=False)
             if found is None:
                 return self.frame.missing.nothing(visit.request)
             try:
                 change = plan(connection, kind, found.name, to)
             except LabelError as error:
                 wrong = {kind.value: sentence(error, found.name)}
-                return self._shown(connection, visit, found, wrong=wrong, typed=to)
+                counted = find_label(connection, found.slug) or found
+                return self._shown(connection, visit, counted, wrong=wrong, typed=to)
             posts = ShownPosts(connection)
             told = foresee(connection, change, posts)
             slugs = tuple(dict.fromkeys((*told.addresses, found.slug)))

@@ -55,10 +55,13 @@ def find_namers(connection: Connection, change: Change, *, slugs: Sequence[str],
     hidden = PrivateRules(connection).together or NOTHING
     seen = Foresight(connection, change, [hidden, *(rule for *_, rule, _ in found)])
     naming = [one for one in found if seen.names(one[3])]
+    told = [
+        (seen.before(rule), visible_then(seen, rule, hidden, private=is_private).rule)
+        for *_, rule, is_private in naming[:_MOST_SHOWN]
+    ]
+    seen.learn(posts, *(rule for both in told for rule in both))
     shown = []
-    for kind, name, path, rule, is_private in naming[:_MOST_SHOWN]:
-        before, after = seen.before(rule), visible_then(seen, rule, hidden, private=is_private).rule
-        seen.learn(posts, before, after)
+    for (kind, name, path, rule, is_private), (before, after) in zip(naming, told, strict=False):
         now = posts.count(before, private=is_private)
         # What will be public then may be private now.
         then = posts.count(after, private=True)
