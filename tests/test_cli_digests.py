@@ -1,10 +1,14 @@
 """``labelcast digests set`` and ``introduce``, and what a digest shows, through the command line and back."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from database import open_database
+from digests.removing import remove_or_mark
+from digests.store import get_digest
 from tests.conftest import Command
 
 
@@ -163,3 +167,25 @@ def test_a_digest_is_sent_beside_its_slots_when_that_is_said(command: Command) -
     sent = command("digests", "send", "weekly", "--yes")
     assert (sent.code, sent.err) == (0, "digest weekly: goes out at the next tick\n")
     assert sent.out == b"1 would get nothing: they have nothing new\n"
+
+
+def test_a_digest_with_much_goes_with_a_tick_or_with_the_command(
+    command: Command, weekly: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("digests.removing.PORTION", 0)
+    command("digests", "add", "daily", "--rule", "all", "--cadence", "daily")
+    for slug in ("weekly", "daily"):
+        added = command("subscribers", "add", "ann@example.org", "--digest", slug, "--confirmed")
+        assert added.code == 0, added.err
+    refused = command("digests", "remove", "daily")
+    assert (refused.code, "--force" in refused.err) == (1, True)
+    removed = command("digests", "remove", "daily", "--force")
+    assert (removed.code, removed.err) == (0, "digest daily: removed, with 1 subscriptions\n")
+    database = open_database(f"sqlite:///{weekly / 'labelcast.db'}")
+    with database.write() as connection:
+        assert not remove_or_mark(connection, get_digest(connection, "weekly"), now=datetime.now(UTC))
+    database.dispose()
+    # What another process began, or left.
+    assert "is being removed" in command("digests", "resume", "weekly").err
+    assert command("tick").code == 0
+    assert command("digests", "--json").json == []
