@@ -119,7 +119,8 @@ def page_in(
     if not shown:
         return Page([], None, None)
     more_older = beyond if after is None else _is_any(asked, older_than=shown[-1])
-    more_newer = beyond if after is not None else _is_any(asked, newer_than=shown[0])
+    # Before the newest there is nothing to look for.
+    more_newer = beyond if after is not None else before is not None and _is_any(asked, newer_than=shown[0])
     return Page(
         posts=get_posts(connection, [cursor.id for cursor in shown]),
         older=shown[-1] if more_older else None,
