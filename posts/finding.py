@@ -185,10 +185,7 @@ class _Asked:
     ) -> Found | None:
         """Id and date of the posts, newest first; with ``newer_than`` oldest first."""
         forward = newer_than is not None
-        walks = [
-            _beyond(query, older_than, newer_than)
-            for query in self._walks(is_ordered=not self._is_found_once)
-        ]
+        walks = [_beyond(query, older_than, newer_than) for query in self._walks(is_counted=False)]
         if len(walks) < 2:
             return in_order(walks[0], forward=forward).limit(limit) if walks else None
         if self.connection.dialect.name == "sqlite":
@@ -202,7 +199,7 @@ class _Asked:
         """Ids of so many of the posts, in no order."""
         walks = [
             query.with_only_columns(query.selected_columns[0]).limit(limit)
-            for query in self._walks(is_ordered=False)
+            for query in self._walks(is_counted=True)
         ]
         if len(walks) < 2:
             return walks[0] if walks else None
@@ -213,27 +210,33 @@ class _Asked:
         """Whether words are asked for, which SQLite looks up as a whole for each walk."""
         return bool(self.wanted.words) and self.connection.dialect.name == "sqlite"
 
+    def _unsought(self, post_id: ColumnElement[int]) -> ColumnElement[int]:
+        """For SQLite a sum, that is in no index: or it would look up every post that has the words."""
+        return post_id + 0 if self._is_found_once else post_id
+
     @staticmethod
     def _together(walks: Sequence[Select[*tuple[Any, ...]]]) -> Subquery:
         """All that these find, each post once."""
         return union(*(select(*one.subquery().c) for one in walks)).subquery()
 
-    def _walks(self, *, is_ordered: bool) -> list[Found]:
-        """The posts; where ``is_ordered`` as ranges each of which is in order."""
+    def _walks(self, *, is_counted: bool) -> list[Found]:
+        """The posts, as ranges: each in order, unless they are counted or words are looked up as a whole."""
         wanted = self.wanted
         index = load_labels(self.connection, rule_labels(wanted.rule))
         rule = simplify(wanted.rule, index)
         found = branches(rule, index, size=lambda label_id: live_size(self.connection, label_id))
-        if found and (wanted.shelf is Shelf.HIDDEN or (self._is_found_once and len(found) > 1)):
-            # Few are hidden.
-            found = [Branch(None, rule)]
         holds = has_words(self.connection, wanted.words) if wanted.words else None
         plain = [one.label_id for one in found if one.label_id is not None and one.rest == All()]
-        if not is_ordered and wanted.shelf is None and len(found) == len(plain) > 1:
+        if is_counted and wanted.shelf is None and len(found) == len(plain) > 1:
             # To count them the labels need not be told apart.
             tie = post_label.alias("tie")
             walk = _Walk(tie.c.post_id, tie.c.published, tie, (tie.c.label_id.in_(plain),))
-            return [self._narrowed(walk, All(), index, holds).distinct()]
+            counted = self._narrowed(walk, All(), index, None).distinct()
+            return [counted if holds is None else counted.where(holds(self._unsought(tie.c.post_id)))]
+        if found and (wanted.shelf is Shelf.HIDDEN or (self._is_found_once and len(found) > 1)):
+            # Few are hidden.
+            found = [Branch(None, rule)]
+        is_ordered = not is_counted and not self._is_found_once
         return [
             self._narrowed(walk, branch.rest, index, holds)
             for branch in found
