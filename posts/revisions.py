@@ -120,7 +120,8 @@ def bump_posts_of(
         tied = select(post_label.c.post_id).where(post_label.c.label_id.in_(some))
         connection.execute(
             update(post)
-            .where(post.c.id.in_(tied), which)
+            # One that this transaction changed already has been counted.
+            .where(post.c.id.in_(tied), which, post.c.changed_in.is_distinct_from(changed_in))
             .values(revision=post.c.revision + 1, changed_in=changed_in)
         )
         shared = select(post_label.c.label_id).where(

@@ -176,6 +176,15 @@ def test_a_live_post_that_is_put_off_is_withdrawn_until_it_is_released(blog_data
     assert remembered(blog_database)[1:] == (3, None, None)
 
 
+def test_a_post_whose_label_is_named_anew_by_it_changes_once(blog_database: Database) -> None:
+    store(blog_database, said(labels=()), said(2), said(3, labels=("mek",)))
+    store(blog_database, said(labels=("mek",)), now=NOW + HOUR)
+    with blog_database.read() as connection:
+        assert [one.name for one in labels(connection) if one.posts] == ["mek"]
+        revisions = connection.execute(select(post.c.revision).order_by(post.c.uri)).scalars().all()
+    assert revisions == [2, 2, 2]
+
+
 NAMES = ["MEK", "mek", "iran", "C", "C++"]
 POSTS = st.builds(
     lambda number, names, state, ahead, title, language: said(
@@ -226,7 +235,7 @@ def live(connection: Connection) -> dict[int, tuple[PostContent, int, int]]:
 
 
 @given(steps=st.lists(STEPS, max_size=8))
-@settings(max_examples=often(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_post_was_changed_in_the_revision_in_which_readers_last_saw_it_change(
     sqlite_database: Database, steps: list[Any]
 ) -> None:
