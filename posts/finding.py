@@ -34,7 +34,9 @@ from posts.search import Condition, has_words
 from posts.selecting import Cursor, Found, in_order, place_of
 
 COUNTED_TO = 10_000
-"""More posts are not counted, and not changed at once."""
+"""More posts are not counted."""
+AT_ONCE = 5_000
+"""More are not changed at once: what that would come to is told in a moment."""
 
 EVERYTHING = All()
 _IS_HIDDEN = exists().where(post_override.c.post_id == post.c.id, post_override.c.is_hidden == true())
@@ -114,10 +116,10 @@ def find_first(connection: Connection, wanted: Wanted, *, limit: int) -> tuple[F
     return find_page(connection, wanted, limit=limit), count_found(connection, wanted)
 
 
-def find_ids(connection: Connection, wanted: Wanted, *, limit: int = COUNTED_TO) -> list[int]:
+def find_ids(connection: Connection, wanted: Wanted, *, limit: int = AT_ONCE) -> list[int]:
     """The ids of these posts, newest first."""
     query = _Asked(connection, wanted).query(limit=limit)
-    # Their dates are for the order alone: to read ten thousand of them would take longer than to find them.
+    # Their dates are for the order alone: to read thousands of them would take longer than to find them.
     return (
         []
         if query is None

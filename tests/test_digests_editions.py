@@ -264,7 +264,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@settings(max_examples=often(25), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=often(12), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_every_post_comes_once_however_the_ticks_fall(
     empty: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -373,7 +373,7 @@ def _assert_mailed(
 _PLAIN = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-@settings(_PLAIN, max_examples=often(40))
+@settings(_PLAIN, max_examples=often(20))
 @given(STEPS)
 def test_no_post_is_mailed_twice_and_none_is_lost(
     sqlite_database: Database, steps: list[tuple[str, Any]]
@@ -381,7 +381,7 @@ def test_no_post_is_mailed_twice_and_none_is_lost(
     _play(sqlite_database, steps)
 
 
-@settings(_PLAIN, max_examples=often(8))
+@settings(_PLAIN, max_examples=often(4))
 @given(STEPS)
 def test_nor_on_postgresql(postgres_database: Database, steps: list[tuple[str, Any]]) -> None:
     _play(postgres_database, steps)

@@ -194,7 +194,7 @@ TAGS = st.sampled_from([*PIECES.split(), *LINES])
     st.sampled_from(["utf-8", "utf-16", "cp1252"]),
 )
 @example("<rss><item><guid>a</guid></item></rss", "utf-8")
-@settings(max_examples=often(250), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=often(125), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_comes_in_is_read_or_refused_in_one_line(
     tmp_path_factory: pytest.TempPathFactory, text: str, encoding: str
 ) -> None:
@@ -236,7 +236,7 @@ def measured(path: Path, form: str) -> tuple[str, int]:
 
 
 BODY = "<p>Some words of a post, and a link &amp; more.</p>\n" * 1200
-SIZES = often(600)
+SIZES = often(300)
 
 
 def _export(path: Path) -> None:

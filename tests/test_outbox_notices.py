@@ -388,5 +388,5 @@ class Queue(RuleBasedStateMachine):
 
 TestQueue = Queue.TestCase
 TestQueue.settings = settings(
-    max_examples=often(15), stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=often(8), stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
 )

@@ -25,6 +25,7 @@ from posts.privacy import private_rules, set_private_rule
 from posts.querying import NOTHING
 from posts.rules import And, HasLabel, Not, Or, Rule, parse
 from posts.scope import Scope, count_in
+from tests.examples import often
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 NAMES = ("a", "b", "x y", "x-y", "X-Y 2")
@@ -89,7 +90,7 @@ def _states(connection: Connection) -> dict[int, str]:
 
 
 @pytest.mark.parametrize("kind", Kind)
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(case=cases)
 @example(
     case=Case(
@@ -158,7 +159,7 @@ def _compare(connection: Connection, kind: Kind, case: Case) -> None:
     assert {leads.id for slug in told.addresses if (leads := index.old_slugs[slug]) is not None} <= {left.id}
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(story=stories, was=st.none() | rules, becomes=st.none() | rules)
 def test_what_a_private_rule_would_move_is_what_it_moves(
     sqlite_connection: Connection,

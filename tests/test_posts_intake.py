@@ -445,7 +445,7 @@ POSTS = st.builds(
 
 
 @given(imports=st.lists(st.lists(POSTS, max_size=4, unique_by=lambda one: one.uri), max_size=5))
-@settings(max_examples=often(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_sequence_of_imports_leaves_the_ties_of_a_plain_model(
     sqlite_database: Database, imports: list[list[SourcePost]]
 ) -> None:

@@ -332,7 +332,7 @@ class Model:
 
 
 @given(steps=st.lists(STEPS, min_size=2, max_size=12))
-@settings(max_examples=often(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_sequence_of_imports_and_words_by_hand_is_what_a_plain_model_says(
     connection: Connection, store_post: StorePost, steps: list[tuple[Any, ...]]
 ) -> None:

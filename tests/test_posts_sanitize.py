@@ -530,7 +530,7 @@ SOUP = st.lists(PIECES | st.text(max_size=4), max_size=25).map(lambda parts: "".
 
 
 @given(html=SOUP)
-@settings(max_examples=often(400), deadline=None)
+@settings(max_examples=often(200), deadline=None)
 def test_no_soup_of_tags_leaves_anything_dangerous(html: str) -> None:
     markup = Markup()
     once = markup.clean(html, base=LINK, notes=[])
@@ -568,7 +568,7 @@ def test_cleaning_what_is_clean_changes_nothing(html: str) -> None:
 
 @given(title=st.lists(PIECES | st.text(max_size=5), max_size=8).map("".join))
 @example("\u00c2\u0080\u00a0\u00c2\u0080")
-@settings(max_examples=often(300), deadline=None)
+@settings(max_examples=often(150), deadline=None)
 def test_a_plain_line_is_legal_and_stays(title: str) -> None:
     once = plain(title, of="title", notes=[])
     assert_legal_xml(once)

@@ -99,7 +99,7 @@ ASKED = st.builds(
 
 
 @settings(
-    max_examples=often(40),
+    max_examples=often(20),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -217,7 +217,7 @@ def holds(words: Sequence[str], term: Sequence[str]) -> bool:
 
 
 @settings(
-    max_examples=often(60),
+    max_examples=often(30),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

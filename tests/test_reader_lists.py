@@ -388,7 +388,7 @@ STATUSES = ("", "pending", "unsubscribed", "bounced", "complained", "nonsense")
 LINES = st.lists(st.tuples(st.sampled_from(ADDRESSES), st.sampled_from(STATUSES)), max_size=12)
 
 
-@settings(deadline=None, max_examples=often(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=often(12), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(first=LINES, second=LINES, vouched=st.booleans())
 def test_any_lists_again_change_nothing_and_the_suppressed_stay_so(
     sqlite_connection: Connection, first: list[Any], second: list[Any], *, vouched: bool

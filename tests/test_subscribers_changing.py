@@ -295,7 +295,7 @@ class Changing(RuleBasedStateMachine):
 
 
 TestChanging = Changing.TestCase
-TestChanging.settings = settings(max_examples=often(60), stateful_step_count=25, deadline=None)
+TestChanging.settings = settings(max_examples=often(30), stateful_step_count=25, deadline=None)
 
 
 def test_both_ends_at_once_move_it_once(database: Database) -> None:

@@ -13,6 +13,7 @@ from digests.model import DeliveryState, delivery
 from digests.review import answers, count_in_state, mails_of_edition, mails_of_reader, sent_answers
 from digests.standing import count_by_edition, edition_standings
 from tests.admin_client import AdminClient
+from tests.examples import often
 from tests.feeds_blog import FeedsBlog
 from tests.readers_audience import NOW, Audience
 from tests.test_web_admin_readers import words
@@ -201,7 +202,7 @@ def test_charts_count_mails_by_the_day_of_their_edition(audience: Audience, owne
 
 
 @given(st.lists(st.lists(st.sampled_from(list(DeliveryState)), max_size=7), min_size=1, max_size=4))
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(8), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_was_sent_is_the_rest(sqlite_feed_blog: FeedsBlog, editions: list[list[DeliveryState]]) -> None:
     made = Audience(sqlite_feed_blog)
     with made.database.write() as connection:

@@ -26,6 +26,7 @@ from posts.scope import Scope, count_in
 from subscribers.choosing import count_choosing
 from subscribers.store import add_subscriber, subscribe
 from tests.admin_client import AdminClient, admin_app_client, admin_client
+from tests.examples import often
 from tests.feeds_blog import SITE, START, FeedsBlog
 from tests.web_client import tree
 from web.admin.frame import COOKIE
@@ -109,7 +110,7 @@ def _fault(text: str) -> RuleError | None:
     return None
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(10), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     text=st.text(max_size=60)
     | st.lists(st.sampled_from(["Iran", "and", "or", "not", "(", ")", '"', "all", "zz", "\x00"])).map(

@@ -20,6 +20,7 @@ from posts.overriding import OverrideError, hide, relabel, show
 from posts.reading import get_posts
 from posts.rules import matches, parse
 from tests.admin_client import AdminClient, admin_client
+from tests.examples import often
 from tests.feeds_blog import START, FeedsBlog
 from tests.feeds_blog import post as source
 from web.accounts.audit import entries
@@ -105,7 +106,7 @@ WANTED = st.builds(
 
 
 @given(wanted=WANTED, limit=st.integers(1, 5))
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_pages_both_ways_hold_each_post_once_in_order(filled: FeedsBlog, wanted: Wanted, limit: int) -> None:
     with filled.database.read() as connection:
         whole = find_ids(connection, wanted)
@@ -253,7 +254,7 @@ CHANGES = st.tuples(
 
 
 @given(changes=st.lists(CHANGES, min_size=1, max_size=4))
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(5), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_is_foreseen_is_what_happens(
     connection: Connection, store_post: Any, changes: list[Any]
 ) -> None:

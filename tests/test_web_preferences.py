@@ -250,7 +250,7 @@ TEXTS = st.one_of(
 )
 
 
-@settings(max_examples=often(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     fields=st.lists(TEXTS, min_size=9, max_size=9),
     some=st.booleans(),

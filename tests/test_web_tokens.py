@@ -114,7 +114,7 @@ def test_every_link_leads_somewhere_and_a_look_changes_nothing(doors: Reading) -
     assert doors.dump() == before
 
 
-@settings(max_examples=often(80), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(purpose=NAMES, place=st.integers(0, 400), bit=st.integers(0, 6))
 def test_with_any_bit_flipped_a_token_is_none(doors: Reading, purpose: str, place: int, bit: int) -> None:
     good = SIGNER.sign(purpose, number_of(purpose))
@@ -123,7 +123,7 @@ def test_with_any_bit_flipped_a_token_is_none(doors: Reading, purpose: str, plac
     told_nothing(doors, purpose, f"{good[:place]}%{ord(flipped):02X}{good[place + 1 :]}", flipped)
 
 
-@settings(max_examples=often(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(purpose=NAMES, other=st.one_of(NAMES, st.text(max_size=12)), number=st.integers(0, 2**63 - 1))
 def test_a_token_of_another_purpose_is_none(doors: Reading, purpose: str, other: str, number: int) -> None:
     if other == purpose:
@@ -136,7 +136,7 @@ def test_a_token_of_another_purpose_is_none(doors: Reading, purpose: str, other:
     told_nothing(doors, purpose, SIGNER.sign(other, number))
 
 
-@settings(max_examples=often(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     purpose=NAMES,
     token=st.text(st.characters(min_codepoint=33, max_codepoint=0x2FFF), min_size=1, max_size=70),

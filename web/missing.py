@@ -16,7 +16,7 @@ from web.pages import Pages
 log = structlog.get_logger("web")
 
 # Of more names in an address nobody is told what was meant: among ten thousand labels each takes 20 ms.
-MOST_LIKENED = 3
+MOST_LIKENED = 2
 
 
 @dataclass(frozen=True, slots=True)

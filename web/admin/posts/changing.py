@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 from starlette.routing import Route
 
-from posts.finding import COUNTED_TO, find_ids, found_posts
+from posts.finding import AT_ONCE, find_ids, found_posts
 from posts.labels import clean_name
 from posts.overriding import OverrideError, hide, relabel, show
 from web.admin.frame import Done, Frame, Shown, Visit
@@ -17,7 +17,7 @@ from web.admin.posts.foreseen import Deed, foresee
 from web.admin.posts.pages import TABS
 
 TITLES_SHOWN = 10
-_AT_ONCE = 500
+_MOST_TICKED = 500
 # What a post is called after it, in the audit log.
 _ACTIONS = {
     Deed.ADD: "post.label",
@@ -96,7 +96,7 @@ class ChangingPages:
             "foreseen": foreseen,
             "titles": titles,
             "was": was,
-            "is_capped": change.is_all and len(ids) == COUNTED_TO,
+            "is_capped": change.is_all and len(ids) == AT_ONCE,
             "tabs_": TABS,
         }
         return Shown("posts_change.html", context, 200 if was is None else 409)
@@ -128,7 +128,7 @@ def _read(visit: Visit) -> Change:
     asked, is_all = asked_by(visit), one("which") == "all"
     if asked.wrong:
         raise _Unclear(". ".join(asked.wrong.values()))
-    ids = [int(text) for text in many[:_AT_ONCE] if text.isascii() and text.isdigit() and len(text) < 19]
+    ids = [int(text) for text in many[:_MOST_TICKED] if text.isascii() and text.isdigit() and len(text) < 19]
     if not is_all and not ids:
         raise _Unclear("Tick the posts that are meant: none was ticked.")
     return Change(deed, label, tuple(dict.fromkeys(ids)), asked, is_all)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from digests.model import digest, edition, edition_post
-from posts.finding import COUNTED_TO, Shelf, count_found, find_first, find_page, shelf_of
+from posts.finding import AT_ONCE, COUNTED_TO, Shelf, count_found, find_first, find_page, shelf_of
 from posts.labels import label_key
 from posts.lookup import load_labels
 from posts.model import Post, post
@@ -78,6 +78,7 @@ class PostsPages:
             "found": found.posts,
             "number": number,
             "counted_to": COUNTED_TO,
+            "at_once": AT_ONCE,
             "older": found.older and asked.query(before=write_cursor(found.older)),
             "newer": found.newer and asked.query(after=write_cursor(found.newer)),
         }
