@@ -116,12 +116,13 @@ def bump_posts_of(
     """
     touched = set(label_ids)
     which = post.c.state != PostState.LIVE.value if only_hidden else true()
+    # A live one that this transaction changed already; what is not live may be changed and move no revision.
+    is_counted = (post.c.state == PostState.LIVE.value) & ~post.c.changed_in.is_distinct_from(changed_in)
     for some in batched(sorted(label_ids)):
         tied = select(post_label.c.post_id).where(post_label.c.label_id.in_(some))
         connection.execute(
             update(post)
-            # One that this transaction changed already has been counted.
-            .where(post.c.id.in_(tied), which, post.c.changed_in.is_distinct_from(changed_in))
+            .where(post.c.id.in_(tied), which, ~is_counted)
             .values(revision=post.c.revision + 1, changed_in=changed_in)
         )
         shared = select(post_label.c.label_id).where(
