@@ -236,7 +236,7 @@ def measured(path: Path, form: str) -> tuple[str, int]:
 
 
 BODY = "<p>Some words of a post, and a link &amp; more.</p>\n" * 1200
-SIZES = often(300)
+SIZES = often(600)
 
 
 def _export(path: Path) -> None:
