@@ -7,10 +7,10 @@ mean is kept for each database, with what tells quickly which of them a label ma
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, Row, func, select
+from sqlalchemy import Connection, Row, func, select
 
+from database.remembered import Remembered
 from feeds.configured import configured_feeds
 from posts.blog import get_blog
 from posts.labels import label_key
@@ -63,19 +63,17 @@ class _Kept:
     meant: Meant
 
 
-_KEPT: "WeakKeyDictionary[Engine, _Kept]" = WeakKeyDictionary()
+_KEPT = Remembered[_Kept]()
 
 
 def meant_feeds(connection: Connection) -> Meant:
     """What the configured feeds' rules mean; raises ``BlogMissing`` as ``get_blog`` does."""
-    kept, rows, blog = _KEPT.get(connection.engine), configured_feeds(connection), get_blog(connection)
+    kept, rows, blog = _KEPT.of(connection), configured_feeds(connection), get_blog(connection)
     newest = connection.execute(select(func.max(label.c.id))).scalar()
     stamp = blog.feed_namespace, blog.revision, blog.changed_at, newest
     if kept is None or kept.stamp != stamp or kept.rows != rows:
         kept = _Kept(stamp, rows, _read(connection, rows))
-        # What a transaction sees that writes may never have been.
-        if not connection.get_execution_options().get("labelcast_writes", True):
-            _KEPT[connection.engine] = kept
+        _KEPT.keep(connection, kept)
     return kept.meant
 
 

@@ -7,10 +7,10 @@ blog's revision, which every change of what readers see moves.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, func, select
 
+from database.remembered import Remembered
 from posts.authors import Author, authors
 from posts.batch import label_stamps, labels_by_id
 from posts.blog import get_blog
@@ -35,20 +35,18 @@ class _Kept:
     counted: Counted
 
 
-_KEPT: "WeakKeyDictionary[Engine, _Kept]" = WeakKeyDictionary()
+_KEPT = Remembered[_Kept]()
 
 
 def counted(connection: Connection) -> Counted:
     """Those there are; raises ``BlogMissing`` as ``get_blog`` does."""
-    kept = _KEPT.get(connection.engine)
+    kept = _KEPT.of(connection)
     blog = get_blog(connection)
     newest = connection.execute(select(func.max(label.c.id))).scalar()
     stamp = blog.revision, blog.changed_at, newest
     if kept is None or kept.stamp != stamp:
         kept = _count(connection, stamp, {} if kept is None else kept.by_stamp)
-        # What a transaction sees that writes may never have been.
-        if not connection.get_execution_options().get("labelcast_writes", True):
-            _KEPT[connection.engine] = kept
+        _KEPT.keep(connection, kept)
     return kept.counted
 
 
