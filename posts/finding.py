@@ -111,11 +111,6 @@ def find_page(
     )
 
 
-def find_first(connection: Connection, wanted: Wanted, *, limit: int) -> tuple[FoundPage, int]:
-    """The newest of these posts, and how many there are (see ``count_found``)."""
-    return find_page(connection, wanted, limit=limit), count_found(connection, wanted)
-
-
 def find_ids(connection: Connection, wanted: Wanted, *, limit: int = AT_ONCE) -> list[int]:
     """The ids of these posts, newest first."""
     query = _Asked(connection, wanted).query(limit=limit)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from digests.model import digest, edition, edition_post
-from posts.finding import AT_ONCE, COUNTED_TO, Shelf, count_found, find_first, find_page, shelf_of
+from posts.finding import AT_ONCE, COUNTED_TO, Shelf, count_found, find_page, shelf_of
 from posts.labels import label_key
 from posts.lookup import load_labels
 from posts.model import Post, post
@@ -69,11 +69,8 @@ class PostsPages:
             return Shown("posts.html", context | {"found": None}, 422)
         before, after = read_cursor(visit.query("before")), read_cursor(visit.query("after"))
         with self.frame.database.read() as connection:
-            if before or after:
-                found = find_page(connection, asked.wanted, before=before, after=after, limit=PAGE)
-                number = count_found(connection, asked.wanted)
-            else:
-                found, number = find_first(connection, asked.wanted, limit=PAGE)
+            found = find_page(connection, asked.wanted, before=before, after=after, limit=PAGE)
+            number = count_found(connection, asked.wanted)
         context |= {
             "found": found.posts,
             "number": number,
